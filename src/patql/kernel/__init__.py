@@ -1,0 +1,1 @@
+"""What every layer may use: errors, the clock, secrets, values, HTTP messages."""
