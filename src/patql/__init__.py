@@ -1,0 +1,22 @@
+"""Personal access tokens as a SQL table.
+
+`Authority(path)` issues, lists, renames, revokes and verifies tokens in process; `connect()` opens a session that
+runs SQL over resources. Neither is imported before it is used.
+"""
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+__all__ = ["Authority", "__version__", "connect"]
+
+if TYPE_CHECKING:
+    from patql.compose import Authority, connect
+
+
+def __getattr__(name: str) -> object:
+    if name in {"Authority", "connect"}:
+        from patql import compose
+
+        return getattr(compose, name)
+    msg = f"module 'patql' has no attribute {name!r}"
+    raise AttributeError(msg)

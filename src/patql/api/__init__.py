@@ -1,0 +1,1 @@
+"""The Linode API v4 as a pure function of a request."""

@@ -1,0 +1,1 @@
+"""Provider documents: what resources there are, and by which requests they are reached."""

@@ -1,0 +1,1 @@
+"""SQL over resources: parse, bind, plan, fetch, relate, write."""

@@ -1,0 +1,1 @@
+"""Adapters by which the engine reaches a target: HTTP, and the API in process."""

@@ -1,0 +1,1 @@
+"""Adapters by which the authority keeps its tokens: SQLite."""
