@@ -38,4 +38,8 @@ class ManualClock:
 
 def to_wire(seconds: int) -> str:
     """An instant as the API writes it: `YYYY-MM-DDTHH:MM:SS`, UTC, no zone (Linode API, "time values")."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .strftime("%Y-%m-%dT%H:%M:%S")
+        .rjust(19, "0")
+    )

@@ -119,7 +119,10 @@ class ServerRefused(PatqlError):
     def __init__(self, status: int, reasons: tuple[Problem, ...], request: str) -> None:
         self.status = status
         self.reasons = reasons
-        told = "; ".join(f"{p.field}: {p.reason}" if p.field else p.reason for p in reasons)
+        told = "; ".join(
+            f"{p.field}: {p.reason}" if p.field else p.reason for p in reasons
+        )
         super().__init__(
-            Code.SERVER_REFUSED, f"{request} answered {status}: {told or 'no reason given'}"
+            Code.SERVER_REFUSED,
+            f"{request} answered {status}: {told or 'no reason given'}",
         )

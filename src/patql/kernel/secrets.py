@@ -36,7 +36,9 @@ class Secret:
         raise TypeError(msg)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and same(self._text.encode(), other._text.encode())
+        return isinstance(other, Secret) and same(
+            self._text.encode(), other._text.encode()
+        )
 
     def __hash__(self) -> int:
         return hash(("Secret", self._text))
