@@ -2,8 +2,8 @@
 
     PatqlError                 a code, one sentence, perhaps a hint
     ├── SqlError               knows the line and column in the statement
-    ├── InvalidRequest         knows every problem of a request, each with its field
-    └── ServerRefused          knows the status and the reasons that a server gave
+    ├── InvalidRequestError    knows every problem of a request, each with its field
+    └── ServerRefusedError     knows the status and the reasons that a server gave
 
 Codes are stable: scripts may match on them. Each face has one table from `Code` to what it says (an HTTP
 status, an exit code), named `BY_CODE`; a test asserts that no code is missing from any of them.
@@ -37,7 +37,7 @@ class Code(StrEnum):
 
     # A request that came to us
     INVALID = "invalid"
-    INVALID_TOKEN = "invalid_token"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105  (a code, not a secret)
     INSUFFICIENT_SCOPE = "insufficient_scope"
     NOT_FOUND = "not_found"
     UNKNOWN_PATH = "unknown_path"
@@ -104,7 +104,7 @@ class Problem(msgspec.Struct, frozen=True):
     field: str | None = None
 
 
-class InvalidRequest(PatqlError):
+class InvalidRequestError(PatqlError):
     """A request with one or more problems, all of which are told at once."""
 
     def __init__(self, *problems: Problem, code: Code = Code.INVALID) -> None:
@@ -113,7 +113,7 @@ class InvalidRequest(PatqlError):
         super().__init__(code, "; ".join(told))
 
 
-class ServerRefused(PatqlError):
+class ServerRefusedError(PatqlError):
     """A server answered with an error status; `reasons` are its own words."""
 
     def __init__(self, status: int, reasons: tuple[Problem, ...], request: str) -> None:
