@@ -1,0 +1,108 @@
+"""Many requests at once: one thread with an asyncio loop, whose answers another thread takes in order."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from queue import SimpleQueue
+from threading import Thread
+
+from pyreqwest.client import Client, ClientBuilder
+
+from patql.kernel.http import Request, Response
+from patql.rest.target import Target, to_response
+
+AHEAD = 4
+"""How many answers may wait for their reader, as a multiple of the concurrency."""
+
+
+class LoopThread:
+    """A thread that sends requests to a target concurrently."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._client: Client = target.configure(ClientBuilder()).build()
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+        """Answers in order; at most `AHEAD * concurrency` of them wait while the caller is busy elsewhere.
+
+        Closing the iterator cancels what is under way. The caller's thread and the loop's compete for the
+        interpreter, so the loop is told of progress once per `concurrency` answers rather than for each.
+
+        Raises:
+            PatqlError: UNREACHABLE where there was no answer, BAD_RESPONSE where it can't be decoded.
+        """
+        exchange = _Exchange(self._target, self._client, requests, concurrency)
+        running = asyncio.run_coroutine_threadsafe(exchange.run(), self._loop)
+        early: dict[int, Response | Exception] = {}
+        try:
+            for index, request in enumerate(requests):
+                while index not in early:
+                    arrived, answer = exchange.answers.get()
+                    early[arrived] = answer
+                answer = early.pop(index)
+                if isinstance(answer, Exception):
+                    raise self._target.no_answer(request, answer) from answer
+                yield answer
+                if (index + 1) % concurrency == 0:
+                    self._loop.call_soon_threadsafe(exchange.make_room)
+        finally:
+            running.cancel()
+
+    def close(self) -> None:
+        """Cancel what is under way, and end the thread."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.close()
+
+
+class _Exchange:
+    """Requests on their way; `answers` holds each with its position, in the order of arrival."""
+
+    def __init__(
+        self,
+        target: Target,
+        client: Client,
+        requests: Sequence[Request],
+        concurrency: int,
+    ) -> None:
+        self.answers: SimpleQueue[tuple[int, Response | Exception]] = SimpleQueue()
+        self._target = target
+        self._client = client
+        self._ahead = iter(enumerate(requests))
+        self._concurrency = concurrency
+        self._room = asyncio.Semaphore(AHEAD * concurrency)
+
+    async def run(self) -> None:
+        """Send all of them."""
+        await asyncio.gather(*(self._work() for _ in range(self._concurrency)))
+
+    def make_room(self) -> None:
+        """The reader has taken as many answers as may be under way at once."""
+        for _ in range(self._concurrency):
+            self._room.release()
+
+    async def _work(self) -> None:
+        while await self._room.acquire():
+            upcoming = next(self._ahead, None)
+            if upcoming is None:
+                return
+            index, request = upcoming
+            self.answers.put((index, await self._answer(request)))
+
+    async def _answer(self, request: Request) -> Response | Exception:
+        try:
+            builder = self._client.request(request.method, self._target.url(request))
+            answer = await self._target.fill(builder, request).build().send()
+            return to_response(answer, await answer.bytes())
+        except Exception as error:  # noqa: BLE001  (raised by the thread that waits)
+            return error
