@@ -31,7 +31,9 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         format: OpenAPI's format, such as `date-time`.
         nullable: whether the server may send null.
         read_only: set by the server; a request can't change it.
-        filterable: whether the server filters and sorts by it.
+        filterable: whether every server of this API filters and sorts by it.
+        filterable_extension: whether PatQL's own server filters and sorts by it although others don't
+            (`x-patql-filterable-extension`).
         once: the server sends it in full only in the response that creates the row (`x-patql-once`).
         never: a date so far ahead that it stands for "never" is read as NULL (`x-patql-never`).
         immutable: why it can't change after creation, as a sentence for the user (`x-patql-immutable`).
@@ -46,6 +48,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     nullable: bool = False
     read_only: bool = False
     filterable: bool = False
+    filterable_extension: bool = False
     once: bool = False
     never: bool = False
     immutable: str | None = None
@@ -168,7 +171,11 @@ class Resource(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Service(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A group of resources; `servers` are base URLs, the first one the default."""
+    """A group of resources.
+
+    `servers` are base URLs, the first one the default; `scopes` are all the OAuth scopes that its document names, as
+    `category:level`.
+    """
 
     id: str
     name: str
@@ -178,6 +185,7 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True):
     preferred: bool
     servers: tuple[str, ...]
     resources: tuple[Resource, ...]
+    scopes: tuple[str, ...] = ()
 
 
 class Provider(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,148 @@
+"""The provider documents inside the package, read as compiled: no YAML is parsed here.
+
+Three things in a document are settings of whoever runs it: the prefix of tokens, the categories of scopes, and the
+category that guards tokens. They are put in as the document is read, so that page, errors and the served OpenAPI follow.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from patql.catalog.document import Provider
+from patql.kernel.errors import Code, PatqlError
+
+PROVIDERS = Path(__file__).parent.parent / "providers"
+"""Folder of `<provider>/<version>/`, as StackQL's registry lays them out."""
+
+COMPILED = "compiled.json"
+OPENAPI = "openapi.json"
+LEVELS = ("read_only", "read_write")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a document says where nobody chose otherwise: its `x-patql-settings`."""
+
+    token_prefix: str
+    guard_scope: str
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """The content of `compiled.json`; the provider stays bytes until the settings are in."""
+
+    settings: Settings
+    provider: msgspec.Raw
+
+
+def builtin(
+    name: str,
+    *,
+    prefix: str | None = None,
+    categories: Iterable[str] | None = None,
+    guard: str | None = None,
+) -> Provider:
+    """A provider whose document is inside the package.
+
+    Args:
+        name: the provider's name, such as `linode`.
+        prefix: what tokens start with; None as the document says.
+        categories: the categories of scopes, each a `name`, or `name:read_write` where only that level exists; None
+            as the document says.
+        guard: the category that guards the management of tokens, always among the categories; None as the document
+            says.
+
+    Raises:
+        PatqlError: UNKNOWN_NAME where the package holds no such document; SCHEMA where it isn't compiled.
+    """
+    compiled = _compiled(name)
+    encoded = _substituted(compiled.provider, compiled.settings, prefix, guard)
+    provider = msgspec.json.decode(encoded, type=Provider)
+    if categories is None:
+        return provider
+    scopes = tuple(_scopes(categories, guard or compiled.settings.guard_scope))
+    services = (
+        replace(s, scopes=scopes if s.scopes else ()) for s in provider.services
+    )
+    return replace(provider, services=tuple(services))
+
+
+def builtin_openapi(
+    name: str,
+    *,
+    prefix: str | None = None,
+    categories: Iterable[str] | None = None,
+    guard: str | None = None,
+) -> bytes:
+    """The OpenAPI document, as JSON, that a server of this provider's API serves; arguments as for `builtin`.
+
+    Raises:
+        PatqlError: as `builtin`.
+    """
+    settings = _compiled(name).settings
+    encoded = _substituted(_read(name, OPENAPI), settings, prefix, guard)
+    if categories is None:
+        return encoded
+    document: dict[str, Any] = msgspec.json.decode(encoded)
+    scopes = _scopes(categories, guard or settings.guard_scope)
+    described = {scope: _description(scope) for scope in scopes}
+    for scheme in document["components"]["securitySchemes"].values():
+        for flow in scheme.get("flows", {}).values():
+            flow["scopes"] = described
+    return msgspec.json.encode(document)
+
+
+def _compiled(name: str) -> Compiled:
+    return msgspec.json.decode(_read(name, COMPILED), type=Compiled)
+
+
+def _read(name: str, file: str) -> bytes:
+    versions = sorted((PROVIDERS / name).glob("v*")) if name.isidentifier() else []
+    if not versions:
+        raise PatqlError(Code.UNKNOWN_NAME, f"There is no built-in provider `{name}`.")
+    try:
+        return (versions[-1] / file).read_bytes()
+    except FileNotFoundError:
+        raise PatqlError(
+            Code.SCHEMA,
+            f"The document of provider `{name}` isn't compiled.",
+            hint="In a checkout, `make setup` compiles it; an installed package that lacks it must be installed again.",
+        ) from None
+
+
+def _substituted(
+    encoded: bytes | msgspec.Raw,
+    settings: Settings,
+    prefix: str | None,
+    guard: str | None,
+) -> bytes:
+    """The JSON with the document's own prefix and guard replaced, in names and in prose alike."""
+    text = bytes(encoded)
+    if prefix not in (None, settings.token_prefix):
+        text = text.replace(settings.token_prefix.encode(), _in_json(prefix))
+    if guard not in (None, settings.guard_scope):
+        own = re.compile(
+            rb"(?<![0-9A-Za-z_])%b(?=:read_)" % settings.guard_scope.encode()
+        )
+        text = own.sub(lambda _: _in_json(guard), text)
+    return text
+
+
+def _in_json(text: str | None) -> bytes:
+    return msgspec.json.encode(text)[1:-1]
+
+
+def _scopes(categories: Iterable[str], guard: str) -> Iterator[str]:
+    """Every `category:level` that exists, that of the guard first where the categories don't have it."""
+    given = [category.partition(":") for category in categories]
+    if guard not in (name for name, _, _ in given):
+        given.insert(0, (guard, "", ""))
+    for name, _, only in given:
+        yield from (f"{name}:{level}" for level in LEVELS if only in ("", level))
+
+
+def _description(scope: str) -> str:
+    category, _, level = scope.partition(":")
+    return f"{'Read' if level == LEVELS[0] else 'Read and change'} {category}."
