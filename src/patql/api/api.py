@@ -1,0 +1,170 @@
+"""The API: `Api.handle` takes a request and gives a response, whatever the request is."""
+
+from collections.abc import Callable
+
+from patql.api import headers, problems
+from patql.api.profile import Profile
+from patql.api.routes import Act, Endpoint, Routes, operations
+from patql.api.tokens import Tokens
+from patql.authority.authority import Authority
+from patql.authority.model import Denied
+from patql.catalog.document import Provider
+from patql.kernel.errors import Code, InvalidRequestError, PatqlError, Problem
+from patql.kernel.http import Headers, Request, Response
+
+WRITES = frozenset({"POST", "PUT", "DELETE"})
+"""Methods that may change something, and so may wait for a disk."""
+
+BAD_TOKEN = "Invalid Token"  # noqa: S105  (what a client is told, not a token)
+NO_SCOPE = "Your OAuth token is not authorized to use this endpoint."
+
+CHALLENGE = b"www-authenticate"
+_SHOWN_PATH = 200  # characters of a path or method that a reason repeats
+
+Report = Callable[[Exception], None]
+"""Takes an error that the client isn't told of: whoever runs the API may log it, redacted."""
+
+
+class Api:
+    """The Linode API v4, as far as the provider document describes it.
+
+    Args:
+        authority: users and tokens.
+        provider: the operations by id, with their paths, the scopes they need and what may be filtered on.
+        openapi: the document that `/openapi.json` sends.
+    """
+
+    def __init__(
+        self, authority: Authority, provider: Provider, openapi: bytes
+    ) -> None:
+        self._authority = authority
+        self._openapi = openapi
+        methods = operations(provider)
+        profile = Profile(authority)
+        tokens = Tokens(authority, methods["getPersonalAccessTokens"])
+        acts: dict[str, Act] = {
+            "getProfile": profile.view,
+            "getProfileGrants": profile.grants,
+            "getPersonalAccessTokens": tokens.page,
+            "createPersonalAccessToken": tokens.create,
+            "getPersonalAccessToken": tokens.view,
+            "updatePersonalAccessToken": tokens.update,
+            "deletePersonalAccessToken": tokens.delete,
+        }
+        self._routes = Routes((methods[name], act) for name, act in acts.items())
+
+    def handle(self, request: Request, report: Report | None = None) -> Response:
+        """The answer to a request; it raises nothing.
+
+        Args:
+            request: its path starts with `/v4` or `/v4beta`, or is one of the server's own.
+            report: takes an error that became a 5xx.
+        """
+        try:
+            response = self._answer(request)
+        except Exception as error:  # noqa: BLE001  (the outermost shell: whatever it is, the client gets JSON)
+            if report is not None:
+                report(error)
+            if not isinstance(error, PatqlError):
+                error = PatqlError(Code.INTERNAL, problems.INTERNAL)
+            response = _refusal(error, headers.PLAIN)
+        return _head(response) if request.method == "HEAD" else response
+
+    def _answer(self, request: Request) -> Response:
+        found = self._routes.find(request.path)
+        if found is None:
+            return self._own(request)
+        route, item = found
+        endpoint = route.endpoints.get(request.method)
+        if endpoint is None:
+            return _without_operation(request.method, route.allow)
+        verdict = self._authority.verify(_credential(request), endpoint.needs)
+        if isinstance(verdict, Denied):
+            return _denied(verdict, endpoint)
+        try:
+            answer = endpoint.act(verdict, request, item)
+        except PatqlError as error:
+            if error.code is Code.INVALID_TOKEN:  # revoked since it was verified
+                return _bad_token(endpoint)
+            if problems.BY_CODE[error.code] >= problems.BY_CODE[Code.INTERNAL]:
+                raise
+            sent = headers.granted(endpoint.accepted, verdict.scopes)
+            return _refusal(error, sent)
+        sent = headers.granted(endpoint.accepted, verdict.scopes)
+        if answer.status == 204:
+            sent = [pair for pair in sent if pair not in headers.JSON]
+        elif answer.headers:
+            sent = [*sent, *answer.headers]
+        return Response(answer.status, sent, answer.body)
+
+    def _own(self, request: Request) -> Response:
+        """What the server says of itself, to anyone."""
+        if request.path == "/openapi.json":
+            body = self._openapi
+        elif request.path == "/healthz":
+            self._authority.is_empty()  # reads the store, so that a broken one is a 503
+            body = b'{"status":"ok"}'
+        else:
+            problem = Problem(f"Unknown path {request.path[:_SHOWN_PATH]}")
+            return _refusal(
+                InvalidRequestError(problem, code=Code.UNKNOWN_PATH), headers.PLAIN
+            )
+        if request.method not in ("GET", "HEAD"):
+            return _without_operation(request.method, b"GET, HEAD, OPTIONS")
+        return Response(200, headers.PLAIN, body)
+
+
+def _credential(request: Request) -> bytes:
+    """The bearer token that was sent (RFC 6750, section 2.1); empty where there is none, or more than one header."""
+    found = b""
+    for name, value in request.headers:
+        if name == b"authorization":
+            if found:
+                return b""
+            found = value
+    scheme, _, token = found.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _denied(verdict: Denied, endpoint: Endpoint) -> Response:
+    """401 either way, as at Linode; only its own scopes tell a token without the needed ones that it is good."""
+    if verdict.granted is None:
+        return _bad_token(endpoint)
+    sent = headers.granted(endpoint.accepted, verdict.granted.scopes)
+    challenge = b'Bearer error="insufficient_scope", scope="%b"' % endpoint.accepted
+    return _refusal(
+        PatqlError(Code.INSUFFICIENT_SCOPE, NO_SCOPE), [*sent, (CHALLENGE, challenge)]
+    )
+
+
+def _bad_token(endpoint: Endpoint) -> Response:
+    """The same for every reason, so that nobody learns whether a token ever was."""
+    sent = [*headers.PLAIN, *headers.told(endpoint.accepted, b"unknown")]
+    challenge = (CHALLENGE, b'Bearer error="invalid_token"')
+    return _refusal(PatqlError(Code.INVALID_TOKEN, BAD_TOKEN), [*sent, challenge])
+
+
+def _without_operation(method: str, allow: bytes) -> Response:
+    """A preflight is answered to anyone; any other method is refused with those that there are."""
+    allowed = (b"allow", allow)
+    if method == "OPTIONS":
+        return Response(204, [*headers.BARE, allowed])
+    problem = f"{method[:_SHOWN_PATH]} isn't allowed here; {allow.decode()} are"
+    return _refusal(
+        PatqlError(Code.METHOD_NOT_ALLOWED, problem), [*headers.PLAIN, allowed]
+    )
+
+
+def _refusal(error: PatqlError, sent: Headers) -> Response:
+    status = problems.BY_CODE[error.code]
+    if status == problems.BY_CODE[Code.UNAVAILABLE]:
+        sent = [*sent, (b"retry-after", problems.RETRY_AFTER)]
+    return Response(status, sent, problems.body(problems.told(error)))
+
+
+def _head(response: Response) -> Response:
+    """The same without the body, whose length the client still learns (RFC 9110, section 9.3.2)."""
+    if response.status == 204:
+        return response
+    length = (b"content-length", b"%d" % len(response.body))
+    return Response(response.status, [*response.headers, length])

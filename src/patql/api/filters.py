@@ -1,0 +1,210 @@
+"""The `X-Filter` header: one JSON object that says which tokens, in which order, and how many.
+
+    {"+and": [{"label": {"+contains": "ci"}}, {"created": {"+gte": "2027-01-01T00:00:00"}}], "+order_by": "label"}
+
+Keys are attributes or operators; several in one object must all hold. An attribute's value is a scalar (equal to), or an
+object of operators. `+order_by`, `+order` and `+limit` may stand in any object, since clients put them into elements of
+`+and`; the last one given counts (Linode API v4, "Filtering and Sorting").
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import msgspec
+
+from patql.api import json_text, moments
+from patql.authority.listing import All, Any, Condition, Field, Op, Test
+from patql.kernel.errors import Problem
+
+HEADER = "X-Filter"
+DEPTH = 50
+"""How many objects may stand inside one another; also keeps the reader, and SQL made of it, off their stacks' ends."""
+CONDITIONS = 500
+"""How many comparisons one filter may hold: SQLite's expressions end at a depth of 1,000."""
+
+_OPERATORS = {
+    "+eq": Op.EQ,
+    "+neq": Op.NE,
+    "+lt": Op.LT,
+    "+lte": Op.LTE,
+    "+gt": Op.GT,
+    "+gte": Op.GTE,
+    "+contains": Op.CONTAINS,
+}
+_WHOLE = 2**63 - 1
+_NOTHING = Any(())
+_EVERYTHING = All(())
+
+
+class Filter(msgspec.Struct):
+    """What the header asks for; `limit` is the most tokens in all, None where it doesn't say."""
+
+    where: Condition | None = None
+    order: Field = Field.ID
+    descending: bool = False
+    limit: int | None = None
+
+
+def parse(raw: bytes, fields: Mapping[str, Field], problems: list[Problem]) -> Filter:
+    """What a filter says; whatever is wrong with it is added to `problems`.
+
+    Args:
+        raw: the header's value; blank is no filter.
+        fields: the attributes that may be asked for, by their names on the wire.
+        problems: takes one problem for each thing that is wrong.
+    """
+    if not raw.strip():
+        return Filter()
+    reader = _Reader(fields, problems)
+    try:
+        value = json_text.decode(raw)
+    except ValueError:
+        reader.wrong("Invalid JSON")
+        return reader.found
+    reader.found.where = reader.read(value, DEPTH)
+    return reader.found
+
+
+class _Reader:
+    """One reading of one filter."""
+
+    def __init__(self, fields: Mapping[str, Field], problems: list[Problem]) -> None:
+        self.found = Filter()
+        self._fields = fields
+        self._problems = problems
+        self._conditions = 0
+
+    def wrong(self, reason: str) -> Condition:
+        """Note a problem; stands for the condition that couldn't be read."""
+        self._problems.append(Problem(reason, HEADER))
+        return _EVERYTHING
+
+    def read(self, value: object, depth: int) -> Condition | None:
+        """The condition of a filter object; None where it has keys and none of them is about rows."""
+        if not isinstance(value, dict):
+            return self.wrong("A filter must be a JSON object")
+        if depth == 0:
+            return self.wrong(f"Filters nest at most {DEPTH} deep")
+        members = cast("dict[str, object]", value)
+        read = [self._member(key, part, depth) for key, part in members.items()]
+        parts = [part for part in read if part is not None]
+        return _all(parts) if parts or not members else None
+
+    def _member(self, key: str, value: object, depth: int) -> Condition | None:
+        if field := self._fields.get(key):
+            return self._field(field, value, depth - 1)
+        match key:
+            case "+and" | "+or":
+                return self._group(key, value, depth - 1)
+            case "+order_by":
+                self._order_by(value)
+            case "+order":
+                self._order(value)
+            case "+limit":
+                self._limit(value)
+            case _:
+                self.wrong(f"Cannot filter on {key}")
+        return None
+
+    def _group(self, key: str, value: object, depth: int) -> Condition | None:
+        if not isinstance(value, list):
+            return self.wrong(f"{key} must be an array of filters")
+        elements = cast("list[object]", value)
+        read = [self.read(element, depth) for element in elements]
+        return _joined(key, read)
+
+    def _field(self, field: Field, value: object, depth: int) -> Condition:
+        if not isinstance(value, dict):
+            return self._test(field, Op.EQ, value)
+        if depth == 0:
+            return self.wrong(f"Filters nest at most {DEPTH} deep")
+        parts: list[Condition] = []
+        for key, operand in cast("dict[str, object]", value).items():
+            if key in ("+and", "+or"):
+                parts.append(self._field_group(field, key, operand, depth - 1))
+            elif op := _OPERATORS.get(key):
+                parts.append(self._test(field, op, operand))
+            else:
+                self.wrong(f"Cannot filter on {field} by {key}")
+        return _all(parts)
+
+    def _field_group(
+        self, field: Field, key: str, value: object, depth: int
+    ) -> Condition:
+        if not isinstance(value, list):
+            return self.wrong(f"{key} must be an array")
+        elements = cast("list[object]", value)
+        parts = [self._field(field, element, depth) for element in elements]
+        return _joined(key, parts) or _EVERYTHING
+
+    def _test(self, field: Field, op: Op, value: object) -> Condition:
+        self._conditions += 1
+        if self._conditions > CONDITIONS:
+            return self.wrong(f"A filter holds at most {CONDITIONS} conditions")
+        if op is Op.CONTAINS and field is not Field.LABEL:
+            return self.wrong(f"+contains is for text, which {field} isn't")
+        match field:
+            case Field.LABEL:
+                if isinstance(value, str):
+                    return Test(field, op, value)
+                return self.wrong(f"{field} is compared with a string")
+            case Field.ID:
+                if isinstance(value, int) and not isinstance(value, bool):
+                    return Test(field, op, max(-_WHOLE, min(value, _WHOLE)))
+                return self.wrong(f"{field} is compared with an integer")
+            case Field.CREATED | Field.EXPIRY:
+                return self._moment(field, op, value)
+
+    def _moment(self, field: Field, op: Op, value: object) -> Condition:
+        if value is None and field is Field.EXPIRY:
+            return Test(field, op, None)
+        moment = moments.parse(value) if isinstance(value, str) else None
+        if moment is None:
+            return self.wrong(
+                f"{field} is compared with a date and time such as {moments.EXAMPLE}"
+            )
+        seconds, cut = moment
+        return _between_seconds(field, op, seconds) if cut else Test(field, op, seconds)
+
+    def _order_by(self, value: object) -> None:
+        field = self._fields.get(value) if isinstance(value, str) else None
+        if field is None:
+            self.wrong(f"Cannot order by {value}")
+        else:
+            self.found.order = field
+
+    def _order(self, value: object) -> None:
+        if value not in ("asc", "desc"):
+            self.wrong("+order must be asc or desc")
+        self.found.descending = value == "desc"
+
+    def _limit(self, value: object) -> None:
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            self.found.limit = value
+        else:
+            self.wrong("+limit must be an integer of at least 1")
+
+
+def _all(parts: list[Condition]) -> Condition:
+    return parts[0] if len(parts) == 1 else All(tuple(parts))
+
+
+def _joined(key: str, read: Sequence[Condition | None]) -> Condition | None:
+    """What a group says, where elements that only order are no alternatives; None where nothing but those is in it."""
+    parts = tuple(part for part in read if part is not None)
+    if read and not parts:
+        return None
+    return All(parts) if key == "+and" else Any(parts)
+
+
+def _between_seconds(field: Field, op: Op, below: int) -> Condition:
+    """Compare whole seconds with an instant that lies between `below` and the next one."""
+    match op:
+        case Op.GT | Op.GTE:
+            return Test(field, Op.GT, below)
+        case Op.LT | Op.LTE:
+            return Test(field, Op.LTE, below)
+        case Op.NE:
+            return _EVERYTHING
+        case _:
+            return _NOTHING
