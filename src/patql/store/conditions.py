@@ -1,0 +1,83 @@
+"""A listing's condition and order as SQL, with every value bound."""
+
+from collections.abc import Callable
+
+from patql.authority.listing import All, Any, Condition, Field, Listing, Op, Test
+
+_NEVER = 2**63 - 1  # a NULL expiry counts as the greatest value
+_LARGEST = _NEVER - 1
+
+_COLUMN = {
+    Field.ID: "id",
+    Field.CREATED: "created",
+    Field.EXPIRY: f"coalesce(expiry, {_NEVER})",
+    Field.LABEL: "label",
+}
+
+Bind = Callable[[object], str]
+"""Takes a value and returns the placeholder for it."""
+
+
+def where(condition: Condition, bind: Bind) -> str:
+    """The condition as an expression.
+
+    SQLite refuses expressions more than 1,000 deep, and `a AND b AND …` is as deep as it is long. So operands are
+    joined as a balanced tree, and alternatives for one field become `IN`.
+    """
+    match condition:
+        case Test():
+            return _test(condition, bind)
+        case All(parts):
+            return _join([where(part, bind) for part in parts], "AND", otherwise="1")
+        case Any(parts):
+            return _join(_alternatives(parts, bind), "OR", otherwise="0")
+
+
+def order(listing: Listing) -> str:
+    """The ORDER BY terms: total, since ids are unique."""
+    direction = "DESC" if listing.descending else "ASC"
+    if listing.order is Field.ID:
+        return f"id {direction}"
+    return f"{_COLUMN[listing.order]} {direction}, id"
+
+
+def _alternatives(parts: tuple[Condition, ...], bind: Bind) -> list[str]:
+    equal = dict[Field, list[Test]]()
+    others = list[Condition]()
+    for part in parts:
+        if isinstance(part, Test) and part.op is Op.EQ:
+            equal.setdefault(part.field, []).append(part)
+        else:
+            others.append(part)
+    lists = [
+        f"{_COLUMN[field]} IN ({', '.join(bind(_value(test)) for test in tests)})"
+        for field, tests in equal.items()
+    ]
+    return lists + [where(part, bind) for part in others]
+
+
+def _test(test: Test, bind: Bind) -> str:
+    if test.op is Op.CONTAINS:
+        folded = str(test.value).casefold()
+        return f"contains_folded({_COLUMN[test.field]}, {bind(folded)})"
+    return f"{_COLUMN[test.field]} {test.op.value} {bind(_value(test))}"
+
+
+def _value(test: Test) -> int | str:
+    """The value to compare with, brought into the range of SQLite's integers, which holds every field's."""
+    if test.value is None:
+        return _NEVER
+    if isinstance(test.value, int):
+        return max(-_LARGEST, min(test.value, _LARGEST))
+    return test.value
+
+
+def _join(parts: list[str], word: str, *, otherwise: str) -> str:
+    if not parts:
+        return otherwise
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    left = _join(parts[:middle], word, otherwise=otherwise)
+    right = _join(parts[middle:], word, otherwise=otherwise)
+    return f"({left} {word} {right})"

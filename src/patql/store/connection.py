@@ -1,0 +1,45 @@
+"""Connections to the database: how they are opened, and with which promises."""
+
+import apsw
+
+from patql.kernel.errors import Code, PatqlError
+
+_SETTINGS = """
+PRAGMA synchronous = FULL;   -- a change that was acknowledged survives a power cut
+PRAGMA foreign_keys = ON;
+PRAGMA trusted_schema = OFF;
+PRAGMA temp_store = MEMORY;  -- no copies of rows in the system's temporary folder
+PRAGMA cache_size = -8192;   -- 8 MiB
+"""
+
+
+def connect(path: str, timeout: float) -> apsw.Connection:
+    """A connection to an existing file, in WAL mode; it waits up to `timeout` seconds for another's lock.
+
+    Raises:
+        PatqlError: UNAVAILABLE where the disk can't do WAL.
+        apsw.Error: where SQLite can't open it.
+    """
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.set_busy_timeout(int(timeout * 1000))
+        connection.execute(_SETTINGS)
+        mode = connection.execute("PRAGMA journal_mode").get
+        if mode != "wal":
+            mode = connection.execute("PRAGMA journal_mode = WAL").get
+        if mode != "wal":
+            raise PatqlError(
+                Code.UNAVAILABLE,
+                f"the token database {path} must be on a local disk: SQLite can't use WAL there",
+            )
+        connection.create_scalar_function(
+            "contains_folded", _contains_folded, 2, deterministic=True
+        )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _contains_folded(text: str, folded: str) -> bool:
+    return folded in text.casefold()

@@ -1,0 +1,41 @@
+"""What SQLite's errors mean to a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from patql.kernel.errors import Code, InvalidRequestError, PatqlError, Problem
+
+_REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
+    (apsw.BusyError, "is locked by another process for too long; try again"),
+    (apsw.LockedError, "is locked by another process for too long; try again"),
+    (apsw.FullError, "can't grow: the disk is full"),
+    (apsw.ReadOnlyError, "can't be written: it, its folder or its disk is read-only"),
+    (apsw.PermissionsError, "can't be written: its permissions don't allow it"),
+    (apsw.CantOpenError, "can't be opened: look at the permissions of its folder"),
+    (apsw.CorruptError, "is damaged: restore it from a backup"),
+    (apsw.NotADBError, "isn't a SQLite database, or is damaged"),
+    (apsw.IOError, "can't be read or written: its disk reports an error"),
+    (apsw.ProtocolError, "can't be locked: its disk must be a local one"),
+    (apsw.NoMemError, "can't be read: this process is out of memory"),
+)
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn what the outside world does to a database into PatqlError; our own mistakes stay as they are."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise failure(error, path) from error
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError(Problem("Must be valid Unicode")) from error
+
+
+def failure(error: apsw.Error, path: str) -> Exception:
+    """The PatqlError that says what happened, or the error itself where it is our mistake."""
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return PatqlError(Code.UNAVAILABLE, f"the token database {path} {reason}")
+    return error

@@ -1,0 +1,87 @@
+"""The questions to the database, each over one connection, which belongs to one thread at a time."""
+
+import apsw
+
+from patql.authority.model import Event, Role, Token, User
+from patql.authority.ports import Record
+
+ACTIVE = (
+    "revoked_at IS NULL AND disabled_at IS NULL AND (expiry IS NULL OR expiry > :now)"
+)
+"""The tokens that exist for their owner, at `:now` seconds since the epoch."""
+
+TOKEN = "id, handle, label, scopes, created, expiry"  # noqa: S105  (columns, in the order of model.Token)
+
+_FIND = (
+    "SELECT digest, id, uid, username, scopes, expiry, revoked_at, disabled_at"
+    " FROM token WHERE handle = ?"
+)
+_USER = "SELECT uid, username, email, restricted, role FROM user"
+_LARGEST = 2**63 - 1
+
+
+class Queries:
+    """Reads; whatever SQLite raises comes out as it is."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self._found = connection.cursor()
+
+    def find(self, handle: str) -> Record | None:
+        """The token with that handle, in whatever state."""
+        # `get` reads to the end, which ends the statement: the next one then sees what was committed meanwhile.
+        row = self._found.execute(_FIND, (handle,)).get
+        return None if row is None else Record(*row)
+
+    def user(self, username: str) -> User | None:
+        """The user of that name."""
+        return _user(
+            self.connection.execute(f"{_USER} WHERE username = ?", (username,)).get
+        )
+
+    def first_admin(self) -> User | None:
+        """The admin with the smallest uid."""
+        query = f"{_USER} WHERE role = ? ORDER BY uid LIMIT 1"
+        return _user(self.connection.execute(query, (Role.ADMIN.value,)).get)
+
+    def is_empty(self) -> bool:
+        """Whether there are no users yet."""
+        return self.connection.execute("SELECT 1 FROM user LIMIT 1").get is None
+
+    def token(self, user: str, token_id: int, now: float) -> Token | None:
+        """The user's active token of that id."""
+        if abs(token_id) > _LARGEST:
+            return None
+        query = f"SELECT {TOKEN} FROM token WHERE id = :id AND username = :user AND {ACTIVE}"
+        row = self.connection.execute(
+            query, {"id": token_id, "user": user, "now": now}
+        ).get
+        return None if row is None else Token(*row)
+
+    def is_active(self, token_id: int, now: float) -> bool:
+        """Whether a token of that id exists, is neither revoked nor disabled, and hasn't expired."""
+        query = f"SELECT 1 FROM token WHERE id = :id AND {ACTIVE}"
+        return (
+            self.connection.execute(query, {"id": token_id, "now": now}).get is not None
+        )
+
+    def events(self, user: str | None, after: int, limit: int) -> tuple[Event, ...]:
+        """Audit lines about a user, or about all, with ids greater than `after`, ascending."""
+        about = (
+            ""
+            if user is None
+            else "uid = (SELECT uid FROM user WHERE username = :user) AND"
+        )
+        query = (
+            "SELECT id, at, action, username, token_id, actor, actor_token, detail"
+            f" FROM event WHERE {about} id > :after ORDER BY id LIMIT :limit"
+        )
+        bound = {"user": user, "after": after, "limit": limit}
+        return tuple(Event(*row) for row in self.connection.execute(query, bound))
+
+
+def _user(row: tuple[int, str, str, int, str] | None) -> User | None:
+    if row is None:
+        return None
+    uid, username, email, restricted, role = row
+    return User(uid, username, email, bool(restricted), Role(role))

@@ -1,0 +1,72 @@
+"""The schema's versions: numbered SQL files, each applied once, in order, in one transaction, and recorded."""
+
+from pathlib import Path
+
+import apsw
+
+from patql.kernel.errors import Code, PatqlError
+
+_RECORD = """
+CREATE TABLE IF NOT EXISTS migration (
+    version    INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    applied_at INTEGER NOT NULL DEFAULT (unixepoch())
+) STRICT
+"""
+_FOLDER = Path(__file__).with_name("migrations")
+
+
+def migrations() -> list[Path]:
+    """The files, in order; the version is the number that a name begins with."""
+    return sorted(_FOLDER.glob("*.sql"))
+
+
+def migrate(connection: apsw.Connection, path: str) -> None:
+    """Bring a database to our version; any number of processes may do so at once.
+
+    Raises:
+        PatqlError: SCHEMA where it is newer than we are, or isn't ours.
+    """
+    files = migrations()
+    if _version(connection, path, len(files)) == len(files):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(_RECORD)
+        done = _version(
+            connection, path, len(files)
+        )  # another process may have been first
+        for file in files[done:]:
+            connection.execute(file.read_text("utf-8"))
+            connection.execute(
+                "INSERT INTO migration (version, name) VALUES (?, ?)",
+                (int(file.name[:4]), file.stem),
+            )
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: apsw.Connection, path: str, ours: int) -> int:
+    tables = {
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        )
+    }
+    if not tables:
+        return 0
+    if "migration" not in tables:
+        raise PatqlError(
+            Code.SCHEMA, f"{path} is a SQLite database, but not one of PatQL's"
+        )
+    version = int(
+        connection.execute("SELECT coalesce(max(version), 0) FROM migration").get
+    )
+    if version > ours:
+        raise PatqlError(
+            Code.SCHEMA,
+            f"the token database {path} has schema version {version}, made by a newer PatQL; this one knows {ours}",
+        )
+    return version

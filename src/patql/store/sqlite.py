@@ -1,0 +1,114 @@
+"""Tokens in a SQLite file, for one machine and any number of processes on it."""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from patql.authority.listing import Listing, Page
+from patql.authority.model import Event, Token, User
+from patql.authority.ports import Record, Transaction
+from patql.store import file, schema
+from patql.store.connection import connect
+from patql.store.failures import failure, translated
+from patql.store.pages import Pages
+from patql.store.queries import Queries
+from patql.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """A TokenStore over one SQLite database in WAL mode.
+
+    Each thread that reads has a connection of its own; changes share one. A store must not be used in a process that
+    was forked after it was opened: open one there.
+
+    Args:
+        path: the file, made where it doesn't exist, for its owner alone; its folder must exist.
+        timeout: how long to wait for another process that writes, in seconds.
+
+    Raises:
+        PatqlError: EXPOSED where others can read the file, SCHEMA where it is newer than this version of PatQL or
+            something else's, UNAVAILABLE where it can't be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+        self._path = os.path.abspath(path)  # noqa: PTH100  (resolves no link, and `:memory:` is a file here too)
+        self._timeout = timeout
+        self._readers = weakref.WeakSet[apsw.Connection]()
+        self._opening = threading.Lock()
+        self._thread = threading.local()
+        self._pages = Pages()
+        file.ensure(Path(self._path))
+        with translated(self._path):
+            connection = connect(self._path, timeout)
+            try:
+                schema.migrate(connection, self._path)
+            except BaseException:
+                connection.close()
+                raise
+        self._writer = Writer(connection)
+
+    def find(self, handle: str) -> Record | None:
+        """The token with that handle, in whatever state."""
+        try:
+            return self._reads().find(handle)
+        except apsw.Error as error:
+            raise failure(error, self._path) from error
+
+    def user(self, username: str) -> User | None:
+        """The user of that name."""
+        with translated(self._path):
+            return self._reads().user(username)
+
+    def is_empty(self) -> bool:
+        """Whether there are no users yet."""
+        with translated(self._path):
+            return self._reads().is_empty()
+
+    def token(self, user: str, token_id: int, now: float) -> Token | None:
+        """The user's active token of that id."""
+        with translated(self._path):
+            return self._reads().token(user, token_id, now)
+
+    def page(self, user: str, listing: Listing, now: float) -> Page:
+        """A stretch of the user's active tokens, read in one snapshot."""
+        with translated(self._path):
+            return self._pages.read(self._reads().connection, user, listing, now)
+
+    def events(self, user: str | None, after: int, limit: int) -> tuple[Event, ...]:
+        """Audit lines about a user, or about all, with ids greater than `after`, ascending."""
+        with translated(self._path):
+            return self._reads().events(user, after, limit)
+
+    def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run a change as one transaction, together with those of other threads that wait."""
+        with translated(self._path):
+            return self._writer.run(change)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with translated(self._path):
+            self._writer.close()
+            with self._opening:
+                for connection in tuple(self._readers):
+                    connection.close()
+
+    def _reads(self) -> Queries:
+        try:
+            return self._thread.queries
+        except AttributeError:
+            return self._open_reads()
+
+    def _open_reads(self) -> Queries:
+        """This thread's connection; it goes with the thread, or with close()."""
+        connection = connect(self._path, self._timeout)
+        with self._opening:
+            self._readers.add(connection)
+        self._thread.queries = Queries(connection)
+        return self._thread.queries
