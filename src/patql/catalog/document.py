@@ -164,6 +164,12 @@ class Resource(msgspec.Struct, frozen=True, omit_defaults=True):
         return next((m for m in self.methods if m.name.casefold() == folded), None)
 
     @property
+    def key(self) -> str | None:
+        """The column whose value selects one row, None where no SELECT method takes one."""
+        parameters = (p for m in self.by_access(Access.SELECT) for p in m.parameters)
+        return next((p.key_column for p in parameters if p.key_column), None)
+
+    @property
     def columns(self) -> tuple[Column, ...]:
         """The columns of a row: those of the first SELECT method, else of the first method."""
         readable = self.by_access(Access.SELECT) or self.methods

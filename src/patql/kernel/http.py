@@ -1,5 +1,7 @@
 """HTTP messages as plain values, in the form that ASGI and the in-process transport share."""
 
+from urllib.parse import quote, urlencode
+
 import msgspec
 
 Headers = list[tuple[bytes, bytes]]
@@ -36,3 +38,13 @@ class Response(msgspec.Struct, frozen=True, gc=False):
             if key == name:
                 return value
         return None
+
+
+def path_segment(text: str) -> str:
+    """One segment of a path, percent-encoded (RFC 3986, section 3.3)."""
+    return quote(text, safe="")
+
+
+def query_string(pairs: list[tuple[str, str]]) -> str:
+    """A query without its `?`, percent-encoded."""
+    return urlencode(pairs, quote_via=quote)
