@@ -1,5 +1,6 @@
 """Changes: users and tokens made, renamed and revoked, each with its audit line in the same transaction."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -204,7 +205,7 @@ def _audit(
     token_id: int | None,
     acting: Granted | None,
     now: float,
-    detail: dict[str, str | bool | None],
+    detail: Mapping[str, str | bool | None],
 ) -> None:
     event = Event(
         id=0,

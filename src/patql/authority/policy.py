@@ -77,14 +77,9 @@ class Policy(msgspec.Struct, frozen=True):
 
     def levels(self) -> dict[str, tuple[str, ...]]:
         """Each category with its levels, the guard included, in the order of the setting."""
-        levels = {
-            entry.partition(":")[0]: (READ_WRITE,)
-            if ":" in entry
-            else (READ_ONLY, READ_WRITE)
-            for entry in self.categories
-        }
-        return (
-            levels
-            if self.guard in levels
-            else {self.guard: (READ_ONLY, READ_WRITE), **levels}
-        )
+        levels = dict[str, tuple[str, ...]]()
+        for entry in self.categories:
+            name, only_write, _ = entry.partition(":")
+            levels[name] = (READ_WRITE,) if only_write else (READ_ONLY, READ_WRITE)
+        levels.setdefault(self.guard, (READ_ONLY, READ_WRITE))
+        return levels

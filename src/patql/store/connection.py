@@ -1,5 +1,8 @@
 """Connections to the database: how they are opened, and with which promises."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownParameterType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
 import apsw
 
 from patql.kernel.errors import Code, PatqlError
@@ -24,14 +27,7 @@ def connect(path: str, timeout: float) -> apsw.Connection:
     try:
         connection.set_busy_timeout(int(timeout * 1000))
         connection.execute(_SETTINGS)
-        mode = connection.execute("PRAGMA journal_mode").get
-        if mode != "wal":
-            mode = connection.execute("PRAGMA journal_mode = WAL").get
-        if mode != "wal":
-            raise PatqlError(
-                Code.UNAVAILABLE,
-                f"the token database {path} must be on a local disk: SQLite can't use WAL there",
-            )
+        _use_wal(connection, path)
         connection.create_scalar_function(
             "contains_folded", _contains_folded, 2, deterministic=True
         )
@@ -41,5 +37,17 @@ def connect(path: str, timeout: float) -> apsw.Connection:
     return connection
 
 
-def _contains_folded(text: str, folded: str) -> bool:
-    return folded in text.casefold()
+def _use_wal(connection: apsw.Connection, path: str) -> None:
+    mode = connection.execute("PRAGMA journal_mode").get
+    if mode != "wal":
+        mode = connection.execute("PRAGMA journal_mode = WAL").get
+    if mode != "wal":
+        raise PatqlError(
+            Code.UNAVAILABLE,
+            f"the token database {path} must be on a local disk: SQLite can't use WAL there",
+        )
+
+
+def _contains_folded(*values: "apsw.SQLiteValue") -> bool:
+    text, folded = values
+    return str(folded) in str(text).casefold()

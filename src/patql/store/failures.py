@@ -1,6 +1,6 @@
 """What SQLite's errors mean to a person."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import apsw
@@ -23,7 +23,7 @@ _REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
 
 
 @contextmanager
-def translated(path: str) -> Iterator[None]:
+def translated(path: str) -> Generator[None]:
     """Turn what the outside world does to a database into PatqlError; our own mistakes stay as they are."""
     try:
         yield

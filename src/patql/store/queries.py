@@ -1,5 +1,10 @@
 """The questions to the database, each over one connection, which belongs to one thread at a time."""
 
+# pyright: reportUnknownMemberType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
+# ruff: noqa: S608 (queries are put together of constants; every value is bound)
+
 import apsw
 
 from patql.authority.model import Event, Role, Token, User

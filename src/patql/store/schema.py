@@ -1,5 +1,8 @@
 """The schema's versions: numbered SQL files, each applied once, in order, in one transaction, and recorded."""
 
+# pyright: reportUnknownMemberType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
 from pathlib import Path
 
 import apsw

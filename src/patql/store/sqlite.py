@@ -42,7 +42,7 @@ class SqliteStore:
         self._timeout = timeout
         self._readers = weakref.WeakSet[apsw.Connection]()
         self._opening = threading.Lock()
-        self._thread = threading.local()
+        self._thread = _Thread()
         self._pages = Pages()
         file.ensure(Path(self._path))
         with translated(self._path):
@@ -110,5 +110,9 @@ class SqliteStore:
         connection = connect(self._path, self._timeout)
         with self._opening:
             self._readers.add(connection)
-        self._thread.queries = Queries(connection)
-        return self._thread.queries
+        self._thread.queries = queries = Queries(connection)
+        return queries
+
+
+class _Thread(threading.local):
+    queries: Queries

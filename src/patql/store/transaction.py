@@ -1,5 +1,8 @@
 """The changes that a transaction can make; begin and commit are the writer's business."""
 
+# pyright: reportUnknownMemberType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
 from patql.authority.model import Event, Role, User
 from patql.authority.ports import NewToken
 from patql.store.queries import Queries

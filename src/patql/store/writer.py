@@ -5,6 +5,9 @@ lock; whoever holds the lock runs all that is queued and commits once. While one
 caller alone pays for nothing that it doesn't use: one uncontended lock.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
 import threading
 from collections import deque
 from collections.abc import Callable

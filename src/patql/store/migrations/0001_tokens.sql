@@ -23,8 +23,9 @@ CREATE TABLE token (
     disabled_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- Carries counts and offsets of a user's listing without a look into the table.
-CREATE INDEX token_listing ON token (uid, id, expiry, revoked_at, disabled_at);
+-- A user's listing, its counts and its offsets, read in order without a look into the table.
+CREATE INDEX token_listing
+ON token (uid, id, expiry, revoked_at, disabled_at, created, label, scopes);
 
 CREATE TABLE event (
     id          INTEGER PRIMARY KEY,
