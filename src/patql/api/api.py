@@ -70,6 +70,10 @@ class Api:
             response = _refusal(error, headers.PLAIN)
         return _head(response) if request.method == "HEAD" else response
 
+    def close(self) -> None:
+        """Close the authority; the API can't be used afterwards."""
+        self._authority.close()
+
     def _answer(self, request: Request) -> Response:
         found = self._routes.find(request.path)
         if found is None:

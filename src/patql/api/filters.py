@@ -18,9 +18,9 @@ from patql.kernel.errors import Problem
 
 HEADER = "X-Filter"
 DEPTH = 50
-"""How many objects may stand inside one another; also keeps the reader, and SQL made of it, off their stacks' ends."""
-CONDITIONS = 500
-"""How many comparisons one filter may hold: SQLite's expressions end at a depth of 1,000."""
+"""How many objects may stand inside one another."""
+CONDITIONS = 1000
+"""How many comparisons one filter may hold, since others wait while it runs."""
 
 _OPERATORS = {
     "+eq": Op.EQ,
@@ -31,7 +31,6 @@ _OPERATORS = {
     "+gte": Op.GTE,
     "+contains": Op.CONTAINS,
 }
-_WHOLE = 2**63 - 1
 _NOTHING = Any(())
 _EVERYTHING = All(())
 
@@ -150,7 +149,7 @@ class _Reader:
                 return self.wrong(f"{field} is compared with a string")
             case Field.ID:
                 if isinstance(value, int) and not isinstance(value, bool):
-                    return Test(field, op, max(-_WHOLE, min(value, _WHOLE)))
+                    return Test(field, op, value)
                 return self.wrong(f"{field} is compared with an integer")
             case Field.CREATED | Field.EXPIRY:
                 return self._moment(field, op, value)
