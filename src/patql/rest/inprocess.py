@@ -16,6 +16,7 @@ class InProcessTransport:
         base: put before each path, such as `/v4`.
         handle: answers a request.
         token: presented with each request.
+        release: called at the end.
     """
 
     def __init__(
@@ -24,11 +25,13 @@ class InProcessTransport:
         base: str,
         handle: Callable[[Request], Response],
         token: Secret,
+        release: Callable[[], None],
     ) -> None:
         self.target = target
         self._base = base
         self._handle = handle
         self._token = token
+        self._release = release
 
     @property
     def acting(self) -> str:
@@ -44,7 +47,8 @@ class InProcessTransport:
         return map(self._answer, requests)
 
     def close(self) -> None:
-        """Nothing to let go of: whoever opened the API closes it."""
+        """Close what answers."""
+        self._release()
 
     def _answer(self, request: Request) -> Response:
         bearer = (b"authorization", b"Bearer " + self._token.reveal().encode())

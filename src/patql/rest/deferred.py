@@ -1,0 +1,39 @@
+"""A transport that opens its target with the first request, so that statements that send none touch nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from patql.engine.ports import Transport
+from patql.kernel.http import Request, Response
+
+
+class DeferredTransport:
+    """The Transport port over another one that isn't made before it is needed.
+
+    Args:
+        target: the name a person knows it by.
+        connect: makes the real transport; called at most once.
+    """
+
+    def __init__(self, target: str, connect: Callable[[], Transport]) -> None:
+        self.target = target
+        self._connect = connect
+        self._transport: Transport | None = None
+
+    @property
+    def acting(self) -> str | None:
+        """The first 16 characters of the token it sends, None where it sends none."""
+        return self._connected().acting
+
+    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+        """Answers in the order of the requests; see `engine.ports.Transport`."""
+        return self._connected().send(requests, concurrency)
+
+    def close(self) -> None:
+        """Close the real transport, if there ever was one."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _connected(self) -> Transport:
+        if self._transport is None:
+            self._transport = self._connect()
+        return self._transport

@@ -1,0 +1,80 @@
+"""Where a credential belongs: the target's base URL, and its origin (RFC 6454)."""
+
+import re
+from ipaddress import ip_address
+
+import msgspec
+
+from patql.kernel.errors import Code, PatqlError
+
+_BASE = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[0-9a-z.-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:/[0-9A-Za-z._~-]+)*/v4(?:beta)?)"
+)
+_DEFAULT_PORT = {"http": "80", "https": "443"}
+
+
+class Base(msgspec.Struct, frozen=True):
+    """A target's base URL.
+
+    Attributes:
+        url: as requests are made from it: no trailing slash, the host in lower case.
+        origin: scheme, host, and port unless it is the scheme's own; the same for two URLs of one server.
+        exposed: whether what is sent can be read on the way: plain http to a host that isn't loopback.
+    """
+
+    url: str
+    origin: str
+    exposed: bool
+
+
+def parse(given: str) -> Base:
+    """A base URL as a person wrote it. Only what every URL parser reads alike is accepted.
+
+    Raises:
+        PatqlError: USAGE, with the URL that was likely meant.
+    """
+    scheme, _, rest = given.partition("://")
+    host, slash, path = rest.partition("/")
+    url = f"{scheme.lower()}://{host.lower()}{slash}{path}"
+    found = _match(url)
+    if found is None:
+        raise PatqlError(
+            Code.USAGE,
+            f"{_without_userinfo(given)!r} can't be a target: a target is an http or https URL that ends in /v4 or /v4beta",
+            hint=_likely(given),
+        )
+    scheme, host, port = found["scheme"], found["host"], found["port"]
+    own_port = port is None or port == _DEFAULT_PORT[scheme]
+    origin = f"{scheme}://{host}" + ("" if own_port else f":{port}")
+    return Base(url, origin, exposed=scheme == "http" and not _is_loopback(host))
+
+
+def _match(url: str) -> re.Match[str] | None:
+    found = _BASE.fullmatch(url)
+    return None if found and {".", ".."} & set(found["path"].split("/")) else found
+
+
+def _without_userinfo(given: str) -> str:
+    """The URL without `user:password@`, which must not be shown."""
+    return re.sub(r"//[^/]*@", "//", given)
+
+
+def _likely(given: str) -> str:
+    bare = re.sub(r"^[A-Za-z]*:?//", "", _without_userinfo(given.strip()))
+    bare = re.sub(r"[?#].*|/+$", "", bare)
+    bare = re.sub(r"/v4(beta)?(/.*)?$", "", bare)
+    version = "/v4beta" if "/v4beta" in given else "/v4"
+    host = re.sub(r"(:[0-9]*)?(/.*)?$", "", bare).lower()
+    plain = _is_loopback(host) or given.lower().startswith("http:")
+    likely = f"{'http' if plain else 'https'}://{bare}{version}"
+    return f"perhaps {likely}" if _match(likely) else "such as http://127.0.0.1:8080/v4"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
