@@ -9,8 +9,6 @@ expiry.
 # pyright: reportUnknownMemberType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
 
-# ruff: noqa: S608 (queries are put together of constants; every value is bound)
-
 from itertools import starmap
 
 import apsw

@@ -57,7 +57,7 @@ class SqliteStore:
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
         try:
-            return self._reads().find(handle)
+            return (self._thread.queries or self._open_reads()).find(handle)
         except apsw.Error as error:
             raise failure(error, self._path) from error
 
@@ -100,10 +100,7 @@ class SqliteStore:
                     connection.close()
 
     def _reads(self) -> Queries:
-        try:
-            return self._thread.queries
-        except AttributeError:
-            return self._open_reads()
+        return self._thread.queries or self._open_reads()
 
     def _open_reads(self) -> Queries:
         """This thread's connection; it goes with the thread, or with close()."""
@@ -115,4 +112,4 @@ class SqliteStore:
 
 
 class _Thread(threading.local):
-    queries: Queries
+    queries: Queries | None = None
