@@ -2,7 +2,7 @@
 
 
 def printable(text: str) -> str:
-    """The text with each character that a terminal or a browser might act on escaped, as `\\x1b` or `\\u202e`.
+    r"""The text with each character that a terminal or a browser might act on escaped, as `\x1b` or `\u202e`.
 
     Those are all that Unicode calls unprintable: controls, line breaks, tabs, bidirectional and other format
     characters, spaces other than U+0020, surrogates, private use.
