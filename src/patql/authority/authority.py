@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from patql.authority import issue
-from patql.authority.listing import Listing, Page
+from patql.authority.listing import Listing, Page, check_size
 from patql.authority.model import Denied, Event, Granted, Issued, Role, Token, User
 from patql.authority.policy import Policy
 from patql.authority.ports import TokenStore, Transaction
@@ -90,6 +90,8 @@ class Authority:
         Raises:
             InvalidRequestError: for a condition with more tests or nesting than can be run.
         """
+        if listing.where is not None:
+            check_size(listing.where)
         return self._store.page(user, listing, self._clock.now())
 
     def get(self, user: str, token_id: int) -> Token | None:

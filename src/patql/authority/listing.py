@@ -5,6 +5,13 @@ from enum import StrEnum
 import msgspec
 
 from patql.authority.model import Token
+from patql.kernel.errors import InvalidRequestError, Problem
+
+MAX_TESTS = 10_000
+"""Tests in one condition."""
+
+MAX_HEIGHT = 250
+"""Height of a condition, written with `and` and `or` between two operands each. Databases limit that of expressions."""
 
 
 class Op(StrEnum):
@@ -31,7 +38,7 @@ class Field(StrEnum):
 class Test(msgspec.Struct, frozen=True):
     """`field op value`: an int for id, seconds since the epoch for created and expiry (None: never), text for label.
 
-    A NULL expiry counts as the greatest value of all, in comparison as in order.
+    CONTAINS is for label only. A NULL expiry counts as the greatest value of all, in comparison as in order.
     """
 
     field: Field
@@ -52,6 +59,27 @@ class Any(msgspec.Struct, frozen=True):
 
 
 Condition = Test | All | Any
+
+
+def check_size(condition: Condition) -> None:
+    """Refuse a condition that a store could not run.
+
+    Raises:
+        InvalidRequestError: it has more than MAX_TESTS tests, or nests beyond MAX_HEIGHT.
+    """
+    tests = 0
+    waiting = [(condition, 0)]
+    while waiting:
+        part, height = waiting.pop()
+        if isinstance(part, Test):
+            tests += 1
+        else:
+            below = height + max(1, (len(part.parts) - 1).bit_length())
+            waiting += [(inner, below) for inner in part.parts]
+        if tests > MAX_TESTS:
+            raise InvalidRequestError(Problem("Filter has too many conditions"))
+        if height > MAX_HEIGHT:
+            raise InvalidRequestError(Problem("Filter nests too deep"))
 
 
 class Listing(msgspec.Struct, frozen=True):

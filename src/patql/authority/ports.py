@@ -120,8 +120,7 @@ class TokenStore(Protocol):
     def page(self, user: str, listing: Listing, now: float) -> Page:
         """A stretch of the user's active tokens, read in one snapshot; an unknown user has none.
 
-        Raises:
-            PatqlError: INVALID, for a condition with more tests or nesting than the store can run.
+        The condition's size has been checked (`listing.check_size`).
         """
         ...
 

@@ -1,6 +1,6 @@
 """The token string.
 
-    pql_7Hq2ZkW0xVbT hM3dGmS1yQbJx0rCz8LwPnE5tUfKi2oXaVg9DlR4YsB 0GkQ1z
+    pql_7Hq2ZkW0xVbT hM3dGmS1yQbJx0rCz8LwPnE5tUfKi2oXaVg9DlR4YsB 1pNwbt
     │   │            │                                           └ CRC-32 of everything before it, 6 characters
     │   │            └ the secret, 43 characters: 256 bits
     │   └ the handle; together with the prefix it is 16 characters

@@ -3,8 +3,6 @@
 # pyright: reportUnknownMemberType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
 
-# ruff: noqa: S608 (queries are put together of constants; every value is bound)
-
 import apsw
 
 from patql.authority.model import Event, Role, Token, User
