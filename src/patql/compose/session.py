@@ -22,7 +22,6 @@ def open_session(
     choice: Choice,
     dialogue: Dialogue,
     *,
-    assume_yes: bool = False,
     announce: Callable[[str], None] | None = None,
     clock: Clock | None = None,
 ) -> "Session":
@@ -32,7 +31,6 @@ def open_session(
         settings: the environment's.
         choice: the caller's.
         dialogue: whom to ask and tell.
-        assume_yes: whether statements that change everything run unasked.
         announce: told the target, once, when the first request is about to go there.
         clock: where the present comes from.
 
@@ -47,7 +45,6 @@ def open_session(
         open_target(settings, choice, dialogue.note, announce),
         clock or SystemClock(),
         dialogue,
-        assume_yes=assume_yes,
     )
 
 

@@ -1,0 +1,329 @@
+"""The command line: `patql "SQL…"`, and the sub-commands beside it."""
+
+import argparse
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from patql import __version__
+from patql.faces.console import stderr
+from patql.faces.console.exits import BY_CODE, FAILED, INTERRUPTED, OK
+from patql.kernel.errors import Code, PatqlError
+
+if TYPE_CHECKING:
+    from patql.config import Settings
+
+FORMATS = ("table", "json", "jsonl", "csv")
+PAGES = ("text", "markdown", "html")
+_TOKEN_SHAPE = re.compile(r"(?:.*=)?[0-9A-Za-z_]{48,}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; `arguments` are the process's own by default."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        _refuse_tokens(given)
+        name = given[0] if given and given[0] in COMMANDS else ""
+        parser = _Parser(prog=f"patql {name}".strip(), allow_abbrev=False)
+        describe, act = COMMANDS[name]
+        describe(parser)
+        return act(parser.parse_args(given[1:] if name else given))
+    except PatqlError as error:
+        stderr.tell_error(error)
+        return BY_CODE[error.code]
+    except KeyboardInterrupt:
+        stderr.tell("interrupted")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  (the outermost shell: a person gets a sentence)
+        stderr.tell(f"internal error: {type(error).__name__}: {error}")
+        return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        raise PatqlError(Code.USAGE, message, hint=f"see `{self.prog} --help`")
+
+
+def _refuse_tokens(arguments: Sequence[str]) -> None:
+    if any(map(_TOKEN_SHAPE.fullmatch, arguments)):
+        raise PatqlError(
+            Code.USAGE,
+            "an argument looks like a token, and everyone on this machine can see arguments: it is no secret any more, revoke it",
+            hint="tokens are taken from PATQL_TOKEN, LINODE_TOKEN, a --token-file or `patql init --url`",
+        )
+
+
+def _describe_query(parser: argparse.ArgumentParser) -> None:
+    from patql.config import SETTINGS
+
+    others = ", ".join(name for name in COMMANDS if name)
+    parser.usage = 'patql [options] ["SQL…"]'
+    parser.description = "Personal access tokens as a SQL table: issue, audit, revoke."
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        f"Without SQL, statements are read from standard input, or at a prompt.\nOther commands: {others} (each has --help).\n\nEnvironment:\n"
+        + "".join(
+            f"  {s.variable:20}{s.help}\n{'':22}Default: {s.default}.\n"
+            for s in SETTINGS
+        )
+    )
+    parser.add_argument("sql", nargs="?", help="statements, separated by `;`")
+    parser.add_argument(
+        "-f",
+        "--file",
+        type=Path,
+        help="read the statements from a file; - is standard input",
+    )
+    parser.add_argument(
+        "--output", choices=FORMATS, default="table", help="how results are written"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write results to a file, for you only (mode 0600)",
+    )
+    _describe_secrets(parser)
+    parser.add_argument(
+        "--keep-going", action="store_true", help="go on after a statement that failed"
+    )
+    parser.add_argument("--yes", action="store_true", help="answer every question yes")
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument(
+        "--url", help="the target: a base URL that ends in /v4 or /v4beta"
+    )
+    target.add_argument(
+        "--embedded",
+        action="store_true",
+        help="the authority on this machine is the target",
+    )
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="a file with the token for the target",
+    )
+    _describe_insecure(parser)
+    parser.add_argument("--version", action="version", version=f"patql {__version__}")
+
+
+def _describe_secrets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--secrets-to",
+        type=Path,
+        metavar="FILE",
+        help="write new tokens in full to a new file (mode 0600), and show their first 16 characters",
+    )
+
+
+def _describe_insecure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="let tokens pass over plain http to another machine",
+    )
+
+
+def _describe_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--db",
+        metavar="URL",
+        help="the database, sqlite:///PATH; default: the embedded authority's",
+    )
+
+
+def _query(given: argparse.Namespace) -> int:
+    from patql import config
+    from patql.compose import Choice
+    from patql.faces.console.query import Query, execute
+
+    # A signal that would end the process must not come between a new token and its delivery.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    query = Query(
+        sql=given.sql,
+        file=given.file,
+        output=given.output,
+        out=given.out,
+        secrets_to=given.secrets_to,
+        keep_going=given.keep_going,
+        yes=given.yes,
+        choice=Choice(
+            url=given.url,
+            embedded=given.embedded,
+            token_file=given.token_file,
+            insecure=given.insecure,
+        ),
+    )
+    return execute(config.read(os.environ), query)
+
+
+def _describe_serve(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Serve the API over HTTP until interrupted."
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    _describe_database(parser)
+    parser.add_argument(
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="the certificate and its chain, PEM",
+    )
+    parser.add_argument(
+        "--tls-key", type=Path, metavar="FILE", help="its private key, PEM"
+    )
+    parser.add_argument(
+        "--insecure", action="store_true", help="serve a public address without TLS"
+    )
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from patql.faces.http.server import run
+
+    if given.workers < 1:
+        raise PatqlError(Code.USAGE, "--workers must be 1 or more")
+    if given.db is not None:
+        os.environ["PATQL_DB"] = given.db  # workers are processes of their own
+    run(
+        host=given.host,
+        port=given.port,
+        workers=given.workers,
+        tls_cert=given.tls_cert,
+        tls_key=given.tls_key,
+        insecure=given.insecure,
+    )
+    return OK
+
+
+def _describe_init(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Make the first user and root token of a database, or store the token of a server."
+    _describe_database(parser)
+    parser.add_argument(
+        "--user", metavar="NAME", help="whose; default: your login name"
+    )
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="make a new root token where there are users",
+    )
+    _describe_secrets(parser)
+    parser.add_argument(
+        "--url",
+        help="store a token for that server, once it accepts it; it is asked for",
+    )
+    _describe_insecure(parser)
+
+
+def _init(given: argparse.Namespace) -> int:
+    from patql.compose import Choice
+    from patql.faces.console import admin
+
+    settings = _settings_with_database(given)
+    if given.url is not None:
+        if given.db or given.user or given.recover or given.secrets_to:
+            raise PatqlError(
+                Code.USAGE, "--url stores a token; it goes with --insecure only"
+            )
+        admin.store(settings, Choice(url=given.url, insecure=given.insecure))
+        return OK
+    if given.secrets_to is not None and settings.db is None:
+        raise PatqlError(
+            Code.USAGE,
+            "--secrets-to goes with --db: the token of the embedded authority is stored where patql finds it",
+        )
+    from patql.faces.console.deliver import open_delivery
+
+    act = admin.recover if given.recover else admin.init
+    with closing(open_delivery(secrets_to=given.secrets_to)) as delivery:
+        act(settings, given.user, delivery)
+    return OK
+
+
+def _describe_user(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Make a further user, and their first token."
+    parser.add_argument("action", choices=("add",))
+    parser.add_argument("name", help="any name that isn't taken")
+    _describe_database(parser)
+    _describe_secrets(parser)
+
+
+def _user(given: argparse.Namespace) -> int:
+    from patql.faces.console import admin
+    from patql.faces.console.deliver import open_delivery
+
+    settings = _settings_with_database(given)
+    with closing(open_delivery(secrets_to=given.secrets_to)) as delivery:
+        admin.add_user(settings, given.name, delivery)
+    return OK
+
+
+def _settings_with_database(given: argparse.Namespace) -> "Settings":
+    from patql import config
+
+    environ = {**os.environ, "PATQL_DB": given.db} if given.db else os.environ
+    return config.read(environ)
+
+
+def _describe_docs(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print the page of a resource."
+    parser.add_argument("resource", help="such as linode.profile.tokens")
+    parser.add_argument("--format", choices=PAGES, default="text")
+
+
+def _docs(given: argparse.Namespace) -> int:
+    from patql import compose, config
+    from patql.catalog.names import Catalog
+    from patql.faces.console.sink import StandardOutput, written
+    from patql.faces.page.page import render
+
+    described = compose.provider(config.read(os.environ))
+    parts = given.resource.split(".")
+    if len(parts) != 3:
+        raise PatqlError(
+            Code.USAGE,
+            f"{given.resource!r} isn't a resource",
+            hint="a resource is written provider.service.resource, such as linode.profile.tokens",
+        )
+    resource = Catalog((described,)).resource(*parts)
+    with written(StandardOutput()) as sink:
+        sink.write(render(described, resource, given.format))
+    return OK
+
+
+def _describe_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Show all that the resource offers, on a fresh authority in a temporary folder."
+    )
+
+
+def _demo(_given: argparse.Namespace) -> int:
+    from patql.faces.console import demo
+    from patql.faces.console.sink import StandardOutput, written
+
+    with written(StandardOutput()) as sink:
+        demo.run(os.environ, sink)
+    return OK
+
+
+COMMANDS: dict[
+    str,
+    tuple[
+        Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]
+    ],
+] = {
+    "": (_describe_query, _query),
+    "serve": (_describe_serve, _serve),
+    "init": (_describe_init, _init),
+    "user": (_describe_user, _user),
+    "docs": (_describe_docs, _docs),
+    "demo": (_describe_demo, _demo),
+}
+"""Each command: how its options are described, and what it does. Without a name it runs statements."""

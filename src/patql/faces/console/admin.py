@@ -1,0 +1,109 @@
+"""Making the users and first tokens of an authority, and storing a token for a server."""
+
+import sys
+
+from patql.authority.authority import Authority
+from patql.authority.model import Granted, Issued
+from patql.compose import Authority as SqliteAuthority
+from patql.compose import (
+    Choice,
+    database,
+    keep_embedded,
+    make_first,
+    open_authority,
+    policy,
+    store_token,
+)
+from patql.config import Settings
+from patql.engine.result import Result, ResultColumn
+from patql.engine.show import Lines
+from patql.faces.console import stderr
+from patql.faces.console.deliver import Delivery
+from patql.kernel.errors import Code, PatqlError
+from patql.kernel.secrets import Secret
+
+_COLUMNS = (
+    ResultColumn("user", "VARCHAR"),
+    ResultColumn("id", "BIGINT"),
+    ResultColumn("label", "VARCHAR"),
+    ResultColumn("scopes", "VARCHAR"),
+    ResultColumn("token", "VARCHAR"),
+)
+
+
+def init(settings: Settings, user: str | None, delivery: Delivery) -> None:
+    """Make the first user of an authority, and their root token.
+
+    Args:
+        settings: name the database; where they don't, it is the embedded one, whose token is stored.
+        user: the user's name; None for the login name.
+        delivery: takes the token.
+
+    Raises:
+        PatqlError: INVALID where there are users already, OUTPUT where the token can't be delivered.
+    """
+    path = database(settings)
+    if settings.db is None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with SqliteAuthority(path, policy=policy(settings)) as opened:
+        _hand_over(settings, opened, make_first(opened, user), delivery)
+
+
+def recover(settings: Settings, user: str | None, delivery: Delivery) -> None:
+    """Make a new root token for a user who has lost every token; None: the first admin."""
+    with open_authority(settings) as opened:
+        _hand_over(settings, opened, opened.recover(user), delivery)
+
+
+def add_user(settings: Settings, name: str, delivery: Delivery) -> None:
+    """Make a further user, and their first token, which has all scopes over what is theirs."""
+    with open_authority(settings) as opened:
+        opened.add_user(name)
+        issued = opened.issue(name, label="first token", scopes="*")
+        _deliver(opened, issued, name, delivery)
+
+
+def store(settings: Settings, choice: Choice) -> None:
+    """Ask for the token of a URL, and store it for that origin once the server there accepts it."""
+    prompt = f"Token for {choice.url} (it isn't shown): "
+    if stderr.on_terminal():
+        from getpass import getpass
+
+        given = getpass(prompt)
+    else:
+        given = sys.stdin.readline()
+    if not given.strip():
+        raise PatqlError(Code.CREDENTIAL, "no token was given")
+    username = store_token(settings, choice, Secret(given.strip()))
+    stderr.tell(f"stored the token of {username} for {choice.url}")
+
+
+def _hand_over(
+    settings: Settings, opened: Authority, issued: Issued, delivery: Delivery
+) -> None:
+    """Store the root token of one's own embedded authority; give any other to whoever asked."""
+    verdict = opened.verify(issued.secret)
+    owner = verdict.user if isinstance(verdict, Granted) else ""
+    if settings.db is not None:
+        _deliver(opened, issued, owner, delivery)
+        return
+    try:
+        folder = keep_embedded(settings, issued.secret)
+    except (OSError, PatqlError):
+        opened.revoke(owner, issued.token.id)
+        raise
+    stderr.tell(
+        f"stored the root token of {owner} for the embedded authority in {folder / 'credentials.json'}"
+    )
+
+
+def _deliver(opened: Authority, issued: Issued, owner: str, delivery: Delivery) -> None:
+    token = issued.token
+    row = (owner, token.id, token.label, token.scopes, issued.secret.reveal())
+
+    def undo() -> tuple[int, ...]:
+        return (token.id,) if opened.revoke(owner, token.id) else ()
+
+    names = tuple(column.name for column in _COLUMNS)
+    secret = len(_COLUMNS) - 1
+    delivery.deliver(Result(_COLUMNS, Lines(names, [row]), once=(secret,), undo=undo))

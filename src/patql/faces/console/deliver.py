@@ -1,0 +1,134 @@
+"""Results on their way to their reader. A new token whose secret can't be delivered is revoked."""
+
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from patql.engine.result import Result, Row
+from patql.faces.console import stderr
+from patql.faces.console.render import FORMATS, Render, csv, json, json_lines
+from patql.faces.console.sink import FileOutput, SecretsFile, Sink, StandardOutput
+from patql.faces.console.text import escaped
+from patql.kernel.errors import Code, PatqlError
+from patql.kernel.secrets import SHOWN
+
+
+class Delivery:
+    """Writes results in one format to one place.
+
+    Args:
+        output: a name of `FORMATS`.
+        sink: where to.
+        secrets: where secrets that are shown only once go in full; else they stay in the result.
+    """
+
+    def __init__(self, output: str, sink: Sink, secrets: SecretsFile | None) -> None:
+        self._render: Render = FORMATS[output]
+        self._sink = sink
+        self._secrets = secrets
+        self._between = ""
+
+    def deliver(self, result: Result) -> None:
+        """Write a result; when this returns, it has arrived.
+
+        Raises:
+            PatqlError: OUTPUT where it can't be written, CANCELLED where Ctrl-C came before; what the statement
+                created is revoked then, and the message says so.
+        """
+        rows: list[Row] | None = None
+        before: int | None = None
+        try:
+            if result.once or result.undo:
+                rows = result.rows()
+            if rows is not None and self._secrets is not None and result.once:
+                secrets = [
+                    str(row[at]) for row in rows for at in result.once if row[at]
+                ]
+                before = self._secrets.append(secrets)
+                self._write(result, iter([[_cut(row, result.once) for row in rows]]))
+            else:
+                self._write(result, result.batches() if rows is None else iter([rows]))
+            self._sink.settle()
+        except BaseException as error:
+            if result.undo is None and not isinstance(
+                error, OSError | KeyboardInterrupt
+            ):
+                raise
+            if self._secrets is not None and before is not None and result.undo:
+                self._secrets.cut(before)
+            raise _undelivered(result, rows or [], error) from error
+        if result.message:
+            stderr.tell(result.message)
+
+    def close(self) -> None:
+        """Let go of the places."""
+        self._sink.close()
+        if self._secrets is not None:
+            self._secrets.close()
+
+    def _write(self, result: Result, batches: Iterator[list[Row]]) -> None:
+        if not result.columns:
+            return
+        for piece in self._render(result.columns, batches):
+            visible = self._sink.terminal and self._render is csv
+            text = "\n".join(map(escaped, piece.split("\n"))) if visible else piece
+            self._sink.write(self._between + text)
+            self._between = ""
+        self._between = "" if self._render in (json, json_lines) else "\n"
+
+
+def open_delivery(
+    output: str = "table", out: Path | None = None, secrets_to: Path | None = None
+) -> Delivery:
+    """A delivery to a file, or to standard output where `out` is None.
+
+    Raises:
+        PatqlError: OUTPUT where a file can't be made, or standard output is closed.
+    """
+    sink = StandardOutput() if out is None else FileOutput(out)
+    try:
+        return Delivery(output, sink, SecretsFile(secrets_to) if secrets_to else None)
+    except PatqlError:
+        sink.close()
+        raise
+
+
+def _cut(row: Row, once: tuple[int, ...]) -> Row:
+    return tuple(
+        cell[:SHOWN] if at in once and isinstance(cell, str) else cell
+        for at, cell in enumerate(row)
+    )
+
+
+def _undelivered(result: Result, rows: list[Row], error: BaseException) -> PatqlError:
+    if isinstance(error, OSError):
+        code, reason = Code.OUTPUT, f"the output can't be written ({error.strerror})"
+    elif isinstance(error, KeyboardInterrupt):
+        code, reason = Code.CANCELLED, "interrupted before the output was written"
+    else:
+        code, reason = Code.OUTPUT, f"the output can't be written ({error})"
+    if result.undo is None:
+        return PatqlError(code, reason)
+    try:
+        with _uninterrupted():
+            revoked = result.undo()
+    except Exception as failure:  # noqa: BLE001  (whatever it is, the tokens are still there)
+        shown = [str(row[at])[:SHOWN] for row in rows for at in result.once]
+        return PatqlError(
+            code,
+            f"{reason}, and the new tokens can't be revoked: {failure}",
+            hint=f"revoke them, by their first {SHOWN} characters: {', '.join(shown)}",
+        )
+    listed = ", ".join(map(str, revoked))
+    return PatqlError(code, f"{reason}; the new tokens are revoked again: id {listed}")
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Ctrl-C waits for nothing here: a second one doesn't stop the revoking."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,57 @@
+"""What isn't a result: notes, questions and errors, on standard error, with nothing in them that a terminal obeys."""
+
+import contextlib
+import sys
+
+from patql.faces.console.text import escaped
+from patql.kernel.errors import PatqlError
+from patql.kernel.secrets import redact
+
+
+def tell(message: str) -> None:
+    """Print a message; what has a token's shape is cut to 16 characters."""
+    _write("".join(escaped(line) + "\n" for line in redact(message).splitlines()))
+
+
+def ask(question: str) -> str:
+    """A person's answer, from standard input, to a question; empty at its end."""
+    _write(escaped(redact(question)) + " ")
+    return sys.stdin.readline().strip()
+
+
+def read_line(prompt: str) -> str:
+    """A line of standard input, without its end; EOFError where there is none."""
+    _write(prompt)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.removesuffix("\n")
+
+
+def tell_error(error: PatqlError) -> None:
+    """Print an error with its code, and its hint on a line of its own."""
+    tell(f"error[{error.code}]: {error.message}")
+    if error.hint:
+        tell(f"  {error.hint}")
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked: standard input and standard error are a terminal."""
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+
+
+def is_read() -> bool:
+    """Whether standard error is a terminal."""
+    return _is_terminal(sys.stderr)
+
+
+def _is_terminal(stream: object) -> bool:
+    # A stream is None where its descriptor was closed before we began.
+    return stream is not None and getattr(stream, "isatty", bool)()
+
+
+def _write(text: str) -> None:
+    # Nobody is left to be told of a standard error that can't be written.
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

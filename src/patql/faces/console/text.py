@@ -1,0 +1,105 @@
+"""Values as text: what is NULL, what is empty, and nothing that could move a terminal's cursor."""
+
+import re
+from collections.abc import Sequence
+from typing import cast
+from unicodedata import category, east_asian_width
+
+import msgspec
+
+_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_JOINERS = "\u200c\u200d"  # parts of words and of emoji in several scripts
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_NOT_ASCII_TEXT = re.compile(r"[\x7f-\U0010ffff]")
+
+
+def escaped(text: str) -> str:
+    r"""The text with control, format and bidirectional characters written as `\n`, `\x1b` or `\u202e`."""
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def shown(value: object) -> str:
+    """A value in a table: NULL, `''` for the empty text, and quotes around text that could be taken for either."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        doubtful = (
+            not value or value == "NULL" or value[0] == "'" or value != value.strip()
+        )
+        return (
+            "'" + escaped(value).replace("'", "''") + "'"
+            if doubtful
+            else escaped(value)
+        )
+    return escaped(plain(value))
+
+
+def plain(value: object) -> str:
+    """A value that isn't NULL as DuckDB would print it, or as JSON where it has parts."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return "".join(rf"\x{byte:02X}" for byte in value)
+        case dict() | list() | tuple():
+            return json_text(cast("object", value))
+        case _:
+            return str(value)
+
+
+def json_text(value: object) -> str:
+    r"""A value as JSON in which every character is visible; the others are `\u` escapes, so nothing is lost."""
+    text = _ENCODER.encode(_jsonable(value)).decode()
+    return _NOT_ASCII_TEXT.sub(_json_escape, text)
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_char_width, text))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in _JOINERS or category(char) == "Zs":
+        return char
+    if char in _NAMED:
+        return _NAMED[char]
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    char = found[0]
+    if _visible(char) == char:
+        return char
+    units = char.encode("utf-16-be")
+    return "".join(
+        f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2)
+    )
+
+
+def _char_width(char: str) -> int:
+    if category(char) in ("Mn", "Me") or char in _JOINERS:
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+def _jsonable(value: object) -> object:
+    """The value, with what msgspec can't encode in a form that it can."""
+    match value:
+        case int() if not -(2**63) <= value < 2**64:  # HUGEINT
+            return msgspec.Raw(str(value).encode())
+        case dict():
+            pairs = cast("dict[object, object]", value).items()
+            return {plain(key): _jsonable(item) for key, item in pairs}
+        case list() | tuple():
+            return [_jsonable(item) for item in cast("Sequence[object]", value)]
+        case bytes():
+            return plain(value)
+        case _:
+            return value
