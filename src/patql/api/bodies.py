@@ -46,8 +46,8 @@ def parse(request: Request) -> dict[str, object]:
     _check_media_type(request)
     try:
         value = json_text.decode(body)
-    except ValueError:
-        raise InvalidRequestError(Problem("Invalid JSON")) from None
+    except ValueError as error:
+        raise InvalidRequestError(Problem(str(error))) from None
     if not isinstance(value, dict):
         raise InvalidRequestError(Problem("The body must be a JSON object"))
     return cast("dict[str, object]", value)

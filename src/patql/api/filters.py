@@ -57,8 +57,8 @@ def parse(raw: bytes, fields: Mapping[str, Field], problems: list[Problem]) -> F
     reader = _Reader(fields, problems)
     try:
         value = json_text.decode(raw)
-    except ValueError:
-        reader.wrong("Invalid JSON")
+    except ValueError as error:
+        reader.wrong(str(error))
         return reader.found
     reader.found.where = reader.read(value, DEPTH)
     return reader.found
@@ -83,7 +83,7 @@ class _Reader:
         if not isinstance(value, dict):
             return self.wrong("A filter must be a JSON object")
         if depth == 0:
-            return self.wrong(f"Filters nest at most {DEPTH} deep")
+            return self.wrong(json_text.TOO_DEEP)
         members = cast("dict[str, object]", value)
         read = [self._member(key, part, depth) for key, part in members.items()]
         parts = [part for part in read if part is not None]
@@ -116,7 +116,7 @@ class _Reader:
         if not isinstance(value, dict):
             return self._test(field, Op.EQ, value)
         if depth == 0:
-            return self.wrong(f"Filters nest at most {DEPTH} deep")
+            return self.wrong(json_text.TOO_DEEP)
         parts: list[Condition] = []
         for key, operand in cast("dict[str, object]", value).items():
             if key in ("+and", "+or"):

@@ -2,6 +2,9 @@
 
 import msgspec
 
+INVALID = "Invalid JSON"
+TOO_DEEP = "Nested too deeply"
+
 _DECODER = msgspec.json.Decoder()
 
 
@@ -9,9 +12,12 @@ def decode(raw: bytes) -> object:
     """The value of a JSON text.
 
     Raises:
-        ValueError: it isn't JSON in UTF-8, holds a number beyond any type of ours, or nests beyond all reason.
+        ValueError: with INVALID where it isn't JSON in UTF-8, or holds a number beyond any type of ours; with TOO_DEEP
+            where it nests beyond all reason.
     """
     try:
         return _DECODER.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError("not JSON") from error
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(INVALID) from error

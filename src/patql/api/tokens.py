@@ -54,7 +54,7 @@ class Tokens:
         self._fields: Mapping[str, Field] = {
             column.name: Field(column.name)
             for column in listing.columns
-            if column.filterable
+            if column.filterable or column.filterable_extension
         }
 
     def page(self, granted: Granted, request: Request, _item: str) -> Answer:
