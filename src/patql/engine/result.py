@@ -1,6 +1,7 @@
 """What a statement gives: columns and rows, a message, and what it takes to keep a one-time secret safe."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -12,18 +13,18 @@ Row = tuple[Any, ...]
 
 
 class Source(Protocol):
-    """What a result reads its rows from: a DuckDB cursor is one."""
+    """What a result reads its rows from: a materialised DuckDB relation is one."""
 
-    def fetchmany(self, size: int, /) -> list[Row]:
-        """The next rows, at most `size`; empty at the end."""
+    def iter_rows(self, batch_size: int = ..., /) -> Iterator[Row]:
+        """Each row, read a batch at a time."""
         ...
 
     def fetchall(self) -> list[Row]:
-        """All rows that are left."""
+        """All rows."""
         ...
 
-    def to_arrow_reader(self) -> Any:  # noqa: ANN401  (an object with __arrow_c_stream__)
-        """All rows that are left, as an Arrow stream."""
+    def __arrow_c_stream__(self, requested_schema: object = ..., /) -> object:
+        """All rows, as an Arrow stream (the Arrow PyCapsule interface)."""
         ...
 
 
@@ -35,7 +36,7 @@ class ResultColumn(msgspec.Struct, frozen=True):
 
 
 class Result:
-    """One statement's result. Rows are read once, by `rows`, `batches` or `arrow`; nothing is fetched meanwhile.
+    """One statement's result. Rows are read by `rows`, `batches` or `arrow`; nothing is fetched meanwhile.
 
     Attributes:
         columns: empty where the statement returns no rows.
@@ -62,8 +63,11 @@ class Result:
 
     def batches(self, size: int = 10_000) -> Iterator[list[Row]]:
         """The rows, at most `size` at a time, as Python values."""
-        while self._source is not None and (rows := self._source.fetchmany(size)):
-            yield rows
+        rows = (
+            iter(self._source.iter_rows(size)) if self._source is not None else iter(())
+        )
+        while batch := list(islice(rows, size)):
+            yield batch
 
     def rows(self) -> list[Row]:
         """All rows as Python values."""
@@ -75,4 +79,4 @@ class Result:
 
         if self._source is None:
             return arro3.core.Table.from_pydict({})
-        return arro3.core.Table.from_arrow(self._source.to_arrow_reader())
+        return arro3.core.Table.from_arrow(self._source)

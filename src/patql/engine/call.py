@@ -1,0 +1,134 @@
+"""EXEC: one method, called by name; its answer as the API sends it."""
+
+import arro3.core as arrow
+import msgspec
+from msgspec.structs import replace
+from sqlglot import exp
+
+from patql.catalog.document import Method, Parameter, Resource
+from patql.engine.bind import Value, as_argument, nearest
+from patql.engine.change import warn_of_own
+from patql.engine.created import Created
+from patql.engine.decode import Decoder
+from patql.engine.fetch import build, locate, refuse, send
+from patql.engine.result import Result
+from patql.engine.returning import Returning
+from patql.engine.session import Session
+from patql.engine.statement import Exec, Json
+from patql.engine.values import field
+from patql.kernel.errors import Code, SqlError
+from patql.kernel.secrets import SHOWN
+
+
+def call(statement: Exec, session: Session) -> Result:
+    """Call a method, whatever verb of SQL it has.
+
+    Raises:
+        SqlError: the method, a parameter or a field of the body isn't there, or is missing; nothing was sent then.
+        PatqlError: the server refused.
+    """
+    resource, method = _method(statement, session)
+    arguments = _arguments(statement, resource, method)
+    body = _body(statement.body, resource, method)
+    if method.verb == "DELETE":
+        _look_before(resource, arguments, session)
+    sent = _as_sent(method)
+    provider, service, name = resource.id.split(".")
+    table = exp.table_(name, service, provider, quoted=True)
+    star = (exp.Star(),) if sent.columns else None
+    returning = Returning(resource, sent, table, star, session)
+    request = build(method, arguments, body)
+    response = send(session.transport, request)
+    if response.status >= 300:
+        refuse(session.transport, request, response)
+    where = locate(session.transport, request)
+    if not response.body or not sent.columns:
+        return Result(message=f"{method.name}: done")
+    if sent.secrets:
+        created = Created(resource, sent, returning, session)
+        created.add(response, where)
+        return next(created.results())
+    page = Decoder(sent, sent.columns).decode(response.body, where)
+    return returning.rows(arrow.Table.from_batches([page.batch]))
+
+
+def _method(statement: Exec, session: Session) -> tuple[Resource, Method]:
+    told = ".".join(statement.name)
+    if len(statement.name) != 4:
+        message = f"{told} isn't of the form provider.service.resource.method"
+        raise SqlError(Code.UNKNOWN_NAME, message)
+    *path, name = statement.name
+    resource = session.catalog.resource(*path)
+    method = resource.method(name)
+    if method is None:
+        known = [m.name for m in resource.methods]
+        hint = f"Did you mean {' or '.join(nearest(name, known) or known)}?"
+        message = f"{resource.id} has no method {name}"
+        raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
+    return resource, method
+
+
+def _arguments(statement: Exec, resource: Resource, method: Method) -> dict[str, Value]:
+    arguments: dict[str, Value] = {}
+    for name, given in statement.arguments.items():
+        parameter = method.parameter(name)
+        if parameter is None:
+            known = [p.name for p in method.parameters]
+            takes = f"It takes {', '.join(known)}." if known else "It takes none."
+            message = f"{method.name} of {resource.id} has no parameter {name}"
+            raise SqlError(Code.UNKNOWN_NAME, message, hint=takes)
+        arguments[parameter.name] = _argument(parameter, given)
+    missing = [name for name in method.required if name not in arguments]
+    if missing:
+        message = f"{method.name} of {resource.id} needs {', '.join(f'@{m}' for m in missing)}"
+        raise SqlError(Code.MISSING_PARAMETER, message)
+    return arguments
+
+
+def _argument(parameter: Parameter, given: object) -> Value:
+    value = as_argument(parameter, given)
+    if value is None:
+        message = f"@{parameter.name} takes {parameter.type}, not {given!r}"
+        raise SqlError(Code.TYPE_MISMATCH, message)
+    return value
+
+
+def _body(given: Json | None, resource: Resource, method: Method) -> bytes:
+    if given is None:
+        if method.body and method.body.required:
+            message = f"{method.name} of {resource.id} needs @@json with {', '.join(method.body.required)}"
+            raise SqlError(Code.MISSING_PARAMETER, message)
+        return b"{}" if method.body else b""
+    if method.body is None:
+        message = f"{method.name} of {resource.id} takes no body"
+        raise SqlError(Code.UNKNOWN_NAME, message)
+    return msgspec.json.encode(
+        {field(resource, method, n).name: v for n, v in given.items()}
+    )
+
+
+def _look_before(
+    resource: Resource, arguments: dict[str, Value], session: Session
+) -> None:
+    """Look at the row that is about to be deleted: it may be the token that this session uses."""
+    if session.transport.acting is None:
+        return
+    for reader in resource.methods:
+        keys = {p.name: p.key_column for p in reader.parameters if p.key_column}
+        if reader.verb != "GET" or not keys or not keys.keys() <= arguments.keys():
+            continue
+        shown = [column for column in reader.columns if column.once]
+        response = send(session.transport, build(reader, arguments))
+        if response.status == 200 and shown:
+            page = Decoder(reader, shown[:1], shown[0].name).decode(
+                response.body, reader.name
+            )
+            if any(str(text)[:SHOWN] == session.transport.acting for text in page.keys):
+                warn_of_own(session)
+        return
+
+
+def _as_sent(method: Method) -> Method:
+    """The method with its response as one row: nothing unwrapped, and no date read as "never"."""
+    columns = tuple(replace(column, never=False) for column in method.sent)
+    return replace(method, columns=columns, object_key=None, paging=None)

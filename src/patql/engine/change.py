@@ -1,0 +1,312 @@
+"""UPDATE and DELETE: read the rows that match, whatever the predicate, then act on each by its key."""
+
+from collections.abc import Iterator, Sequence
+
+import arro3.core as arrow
+import msgspec
+from msgspec.structs import replace
+from sqlglot import exp
+
+from patql.catalog.document import Access, Method, Resource
+from patql.engine import query
+from patql.engine.bind import Value, resolve
+from patql.engine.constants import Constants
+from patql.engine.created import counted, key_argument
+from patql.engine.decode import Decoder
+from patql.engine.fetch import build, fetch, is_missing, locate, refuse
+from patql.engine.plan import choose
+from patql.engine.result import Result, Row
+from patql.engine.returning import Returning
+from patql.engine.session import Session
+from patql.engine.statement import Delete, Update
+from patql.engine.values import field, to_json
+from patql.kernel.errors import Code, PatqlError, SqlError
+from patql.kernel.http import Request, Response
+from patql.kernel.secrets import SHOWN
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A row that a predicate found: the arguments that select it alone, and what was read of it, its key first."""
+
+    arguments: dict[str, Value]
+    row: Row
+
+
+class Outcome(msgspec.Struct):
+    """How far a statement came: the answers of the rows that it changed, and why it stopped, if it did."""
+
+    answers: list[tuple[Match, Request, Response]]
+    gone: int = 0
+    tried: int = 0
+    failure: PatqlError | None = None
+
+
+def update(statement: Update, session: Session) -> Iterator[Result]:
+    """Change each row that matches, by the document's UPDATE, or by a PATCH or PUT on the path of one row.
+
+    Raises:
+        PatqlError: a row failed; how many were changed before it was told first.
+    """
+    resource = resolve(statement.target, session.catalog)
+    key = _key(resource, "UPDATE")
+    method = _updater(resource, [name for name, _ in statement.assignments])
+    fields = [field(resource, method, name) for name, _ in statement.assignments]
+    _consent(statement.where, "UPDATE", "changes", resource, session)
+    values = [value.copy() for _, value in statement.assignments]
+    matches = Found(
+        statement, [exp.column(key, quoted=True), *values], method, session
+    ).matches
+    constants = Constants(session.relational)
+    requests = []
+    for match in matches:
+        pairs = zip(fields, match.row[1:], strict=True)
+        body = {
+            column.name: to_json(column, value, constants) for column, value in pairs
+        }
+        requests.append(build(method, match.arguments, msgspec.json.encode(body)))
+    returning = Returning(
+        resource, method, statement.target, statement.returning, session
+    )
+    outcome = _act(method, matches, requests, session)
+    yield _told(outcome, "updated", _changed(method, outcome, returning, session))
+    _raise_failure(outcome, len(matches))
+
+
+def _changed(
+    method: Method, outcome: Outcome, returning: Returning, session: Session
+) -> Result:
+    """The rows as the responses of an UPDATE hold them, as far as the statement returns them."""
+    if not returning.wanted:
+        return Result()
+    decoder = Decoder(method, method.columns)
+    batches = [
+        decoder.decode(response.body, locate(session.transport, request)).batch
+        for _, request, response in outcome.answers
+    ]
+    return returning.rows(arrow.Table.from_batches(batches, schema=decoder.schema))
+
+
+def delete(statement: Delete, session: Session) -> Iterator[Result]:
+    """Delete each row that matches; RETURNING gives them as they were.
+
+    Raises:
+        PatqlError: a row failed; how many were deleted before it was told first.
+    """
+    resource = resolve(statement.target, session.catalog)
+    key = _key(resource, "DELETE")
+    deleters = resource.by_access(Access.DELETE)
+    method = choose(resource, deleters, key_argument(deleters, ""))
+    _consent(statement.where, "DELETE", "deletes", resource, session)
+    secrets = [column.name for column in resource.columns if column.once]
+    selected = [exp.column(name, quoted=True) for name in (key, *secrets)]
+    found = Found(statement, selected, method, session)
+    matches = sorted(found.matches, key=lambda match: _is_acting(match, session))
+    if matches and _is_acting(matches[-1], session):
+        warn_of_own(session)
+    requests = [build(method, match.arguments) for match in matches]
+    outcome = _act(method, matches, requests, session)
+    result = Result()
+    if statement.returning:
+        result = found.returning(
+            statement.returning, key, [m.row[0] for m, *_ in outcome.answers]
+        )
+    yield _told(outcome, "deleted", result)
+    _raise_failure(outcome, len(matches))
+
+
+class Found:
+    """The rows that a statement's predicate finds.
+
+    Args:
+        statement: the UPDATE or DELETE.
+        selected: what to read of each row, its key first.
+        method: what will act on each; its parameter that selects one row takes the key.
+        session: where it runs.
+
+    Raises:
+        SqlError: the predicate, or RETURNING, can't be run as written.
+        PatqlError: a server didn't answer for all rows.
+    """
+
+    def __init__(
+        self,
+        statement: Update | Delete,
+        selected: Sequence[exp.Expr],
+        method: Method,
+        session: Session,
+    ) -> None:
+        self._table = statement.target
+        self._session = session
+        tree = self._select(selected)
+        if statement.where is not None:
+            tree = tree.where(statement.where.copy())
+        prepared = query.prepare(tree, session)
+        self._steps = prepared.steps
+        if isinstance(statement, Delete) and statement.returning:
+            self._read_whole(statement.returning)
+        self._tables = [
+            fetch(s, session.transport, session.concurrency) for s in self._steps
+        ]
+        rows = query.answer(prepared, session, self._tables).rows()
+        given = self._steps[0].arguments
+        self.matches = [
+            Match({**given, **key_argument([method], row[0])}, row) for row in rows
+        ]
+
+    def returning(
+        self, projections: Sequence[exp.Expr], key: str, keys: Sequence[Value]
+    ) -> Result:
+        """A query over those of the rows that have one of the keys, as they were when they were found.
+
+        Raises:
+            SqlError: it fails on the data.
+        """
+        chosen = [exp.convert(value) for value in keys] or [exp.null()]
+        tree = self._select(projections).where(
+            exp.column(key, quoted=True).isin(*chosen)
+        )
+        prepared = query.prepare(tree, self._session, steps=self._steps)
+        return query.answer(prepared, self._session, self._tables)
+
+    def _read_whole(self, projections: Sequence[exp.Expr]) -> None:
+        """Read every column of the rows, and check RETURNING before anything is sent."""
+        self._steps = tuple(
+            replace(step, columns=step.method.columns) for step in self._steps
+        )
+        query.prepare(self._select(projections), self._session, steps=self._steps)
+
+    def _select(self, projections: Sequence[exp.Expr]) -> exp.Select:
+        return exp.select(*(p.copy() for p in projections)).from_(self._table.copy())
+
+
+def _key(resource: Resource, verb: str) -> str:
+    if resource.key is None:
+        message = f"{verb} acts on rows by their key, and {resource.id} has none"
+        raise SqlError(Code.UNSUPPORTED, message)
+    return resource.key
+
+
+def _updater(resource: Resource, names: Sequence[str]) -> Method:
+    """The document's UPDATE; else the PATCH, else the PUT, on the path of the GET that selects one row."""
+    if updaters := resource.by_access(Access.UPDATE):
+        return choose(resource, updaters, key_argument(updaters, ""))
+    readers = resource.by_access(Access.SELECT)
+    paths = {m.path for m in readers if any(p.key_column for p in m.parameters)}
+    for verb in ("PATCH", "PUT"):
+        for method in resource.methods:
+            if method.verb == verb and method.path in paths:
+                _require_whole(resource, method, names)
+                return method
+    raise SqlError(Code.UNSUPPORTED, f"{resource.id} has no method that changes a row")
+
+
+def _require_whole(resource: Resource, method: Method, names: Sequence[str]) -> None:
+    given = {name.casefold() for name in names}
+    required = method.body.required if method.body else ()
+    lacking = [name for name in required if name.casefold() not in given]
+    if method.verb == "PUT" and lacking:
+        message = f"{method.name} replaces the whole row of {resource.id}, so SET must also give {', '.join(lacking)}"
+        raise SqlError(Code.MISSING_PARAMETER, message)
+
+
+def _consent(
+    where: exp.Expr | None,
+    verb: str,
+    does: str,
+    resource: Resource,
+    session: Session,
+) -> None:
+    question = f"{verb} without WHERE {does} every row of {resource.id}. Go on?"
+    if where is None and not session.dialogue.confirm(question, otherwise=False):
+        message = f"{verb} without WHERE {does} every row of {resource.id}: add WHERE, or say --yes"
+        raise SqlError(Code.UNBOUNDED, message)
+
+
+def _is_acting(match: Match, session: Session) -> bool:
+    acting = session.transport.acting
+    return acting is not None and any(
+        str(text)[:SHOWN] == acting for text in match.row[1:]
+    )
+
+
+def warn_of_own(session: Session) -> None:
+    """The token that makes the request may delete itself, but not unnoticed.
+
+    Raises:
+        PatqlError: CANCELLED where the person thought better of it.
+    """
+    own = f"{session.transport.acting} is the token that this session itself uses"
+    session.dialogue.note(
+        f"{own}: once it is deleted, every further request is refused"
+    )
+    if not session.dialogue.confirm(f"{own}. Delete it?", otherwise=True):
+        raise PatqlError(Code.CANCELLED, "nothing was deleted")
+
+
+def _act(
+    method: Method, matches: list[Match], requests: list[Request], session: Session
+) -> Outcome:
+    """Send the requests, some at once; after a failure no more are begun."""
+    outcome = Outcome([])
+    size = session.concurrency
+    for start in range(0, len(requests), size):
+        if outcome.failure is not None:
+            break
+        _send_some(
+            method,
+            matches[start : start + size],
+            requests[start : start + size],
+            outcome,
+            session,
+        )
+    return outcome
+
+
+def _send_some(
+    method: Method,
+    matches: list[Match],
+    requests: list[Request],
+    outcome: Outcome,
+    session: Session,
+) -> None:
+    transport = session.transport
+    outcome.tried += len(requests)
+    answers = transport.send(requests, session.concurrency)
+    try:
+        for match, request, response in zip(matches, requests, answers, strict=True):
+            if is_missing(method, match.arguments, response):
+                outcome.gone += (
+                    1  # since it was read; nothing is left to do, and nothing was done
+                )
+                continue
+            if response.status < 300:
+                outcome.answers.append((match, request, response))
+                continue
+            try:
+                refuse(transport, request, response)
+            except PatqlError as error:
+                outcome.failure = outcome.failure or error
+    except PatqlError as error:
+        outcome.failure = outcome.failure or error
+    except KeyboardInterrupt:
+        outcome.failure = PatqlError(
+            Code.CANCELLED, "stopped while rows were being changed"
+        )
+
+
+def _told(outcome: Outcome, done: str, result: Result) -> Result:
+    result.message = counted(len(outcome.answers), done)
+    return result
+
+
+def _raise_failure(outcome: Outcome, matched: int) -> None:
+    if outcome.failure is None:
+        return
+    done = len(outcome.answers)
+    failed = outcome.tried - outcome.gone - done
+    left = matched - outcome.tried
+    message = (
+        f"{outcome.failure.message}; {done} done, {failed} failed, {left} not tried"
+    )
+    told = outcome.failure.message if matched == 1 else message
+    raise PatqlError(outcome.failure.code, told, hint=outcome.failure.hint)

@@ -1,0 +1,33 @@
+"""The SQL we read: DuckDB's, with identifiers in backticks too, and without words that would swallow a statement.
+
+It is a `Dialect` with another tokenizer and nothing else: sqlglot's parsers and generators can't be subclassed where its
+compiled form is installed, and its DuckDB parser reads DuckDB's statements as DuckDB does.
+"""
+
+from typing import ClassVar
+
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.tokenizer_core import TokenType
+
+_OUR_OWN_WORDS = frozenset(
+    {"EXPLAIN", "SHOW", "EXECUTE", "DESCRIBE", "DESC", "CALL", "REFRESH"}
+)
+_THEIRS = DuckDB.Tokenizer
+
+
+class PatqlDialect(DuckDB):
+    """DuckDB's dialect, whose tokenizer leaves EXEC, SHOW, DESCRIBE and the like to us."""
+
+    class Tokenizer(_THEIRS):
+        """DuckDB's tokens; no word turns the rest of the statement into an opaque command."""
+
+        IDENTIFIERS: ClassVar = ['"', "`"]
+        KEYWORDS: ClassVar = {
+            word: kind
+            for word, kind in _THEIRS.KEYWORDS.items()
+            if word not in _OUR_OWN_WORDS
+        } | {"DESC": TokenType.DESC}
+        COMMANDS: ClassVar = set[TokenType]()
+
+
+DIALECT = PatqlDialect()

@@ -1,0 +1,147 @@
+"""Dates and times against columns that hold them as text.
+
+The API writes an instant as `YYYY-MM-DDTHH:MM:SS`, and the columns are VARCHAR in that form. Text in one form of fixed
+width orders as the instants do, so in a comparison it is the other side that is turned into text: once, where it is
+constant. Where it isn't, and DuckDB says that it is a DATE or a TIMESTAMP, the column is cast instead.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+from sqlglot import exp
+
+from patql.catalog.document import Column
+from patql.engine.bind import Bound
+from patql.engine.constants import Constants
+from patql.engine.dialect import DIALECT
+from patql.engine.relate import Relational
+from patql.kernel.errors import SqlError
+
+_COMPARISONS = (
+    exp.EQ,
+    exp.NEQ,
+    exp.LT,
+    exp.LTE,
+    exp.GT,
+    exp.GTE,
+    exp.NullSafeEQ,
+    exp.NullSafeNEQ,
+)
+_TEMPORAL = ("DATE", "TIMESTAMP")
+WIRE = "date-time-local"
+"""The format of columns in the wire's form (OpenAPI format registry)."""
+
+
+def compare_instants(
+    bound: Bound, constants: Constants, relational: Relational
+) -> None:
+    """Rewrite each comparison, BETWEEN and IN of a date-time column so that both sides are of one form.
+
+    Raises:
+        SqlError: a constant side can't be evaluated.
+    """
+    for column, sides in list(_comparisons(bound.tree)):
+        if not is_instant(bound, column):
+            continue
+        varying = [side for side in sides if not constants.is_constant(side)]
+        if any(_is_temporal(bound, side, relational) for side in varying):
+            _keep_heading(bound, column)
+            column.replace(exp.cast(column.copy(), "TIMESTAMP", dialect=DIALECT))
+            bound.changed = True
+            continue
+        for side in sides:
+            wire = to_wire(side, constants) if side not in varying else None
+            if wire is not None:
+                _keep_heading(bound, column)
+                side.replace(exp.Literal.string(wire))
+                bound.changed = True
+
+
+def is_instant(bound: Bound, column: exp.Column) -> bool:
+    """Whether a column passes on a date-time of a resource, as text."""
+    origin = bound.scope.origin(column)
+    if origin is None:
+        beside = bound.scope.tables_beside(column) if not column.table else []
+        found = [c for t in beside if (c := _column(bound, t, column.name))]
+        return any(c.format == WIRE for c in found)
+    described = _column(bound, *origin)
+    return described is not None and described.format == WIRE
+
+
+def to_wire(side: exp.Expr, constants: Constants) -> str | None:
+    """A constant date or time in the wire's form, with a fraction only where it has one; None where it is none.
+
+    A fraction makes the text longer than any that the server sends, and text then still orders as instants do.
+
+    Raises:
+        SqlError: the constant can't be evaluated.
+    """
+    value = constants.value(side)
+    if isinstance(value, str):
+        value = constants.instant(value)
+    return wire_form(value)
+
+
+def wire_form(value: object) -> str | None:
+    """A date or a time as the API writes it, None for anything else."""
+    if isinstance(value, datetime):
+        naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return naive.isoformat()
+    return f"{value.isoformat()}T00:00:00" if isinstance(value, date) else None
+
+
+def _comparisons(tree: exp.Query) -> Iterator[tuple[exp.Column, list[exp.Expr]]]:
+    for node in tree.walk():
+        if isinstance(node, _COMPARISONS):
+            left, right = node.this.unnest(), node.expression.unnest()
+            if isinstance(left, exp.Column):
+                yield left, [right]
+            elif isinstance(right, exp.Column):
+                yield right, [left]
+        elif isinstance(node, (exp.Between, exp.In)) and isinstance(
+            node.this.unnest(), exp.Column
+        ):
+            bounds = (node.args.get("low"), node.args.get("high"))
+            sides = [s for s in (*bounds, *node.expressions) if s is not None]
+            yield node.this.unnest(), [side.unnest() for side in sides]
+
+
+def _column(bound: Bound, table: exp.Table, name: str) -> Column | None:
+    found = (o.column(name) for o in bound.occurrences if o.table is table)
+    return next(found, None)
+
+
+def _is_temporal(bound: Bound, side: exp.Expr, relational: Relational) -> bool:
+    """Whether DuckDB says that an expression, where it stands, is a DATE or a TIMESTAMP."""
+    select = side.find_ancestor(exp.Select)
+    if select is None or (isinstance(side, exp.Column) and is_instant(bound, side)):
+        return False
+    probe = exp.select(side.copy())
+    for clause in ("from_", "joins", "with_"):
+        probe.set(clause, _copied(select.args.get(clause)))
+    root = bound.tree.args.get("with_")
+    if root and not probe.args.get("with_"):
+        probe.set("with_", root.copy())
+    try:
+        (described,) = relational.describe(probe.sql(DIALECT))
+    except (SqlError, ValueError):
+        return False  # correlated with something outside; DuckDB itself will say what doesn't fit
+    return described.type.startswith(_TEMPORAL)
+
+
+def _copied(clause: object) -> object:
+    if isinstance(clause, list):
+        return [node.copy() for node in clause]
+    return clause.copy() if isinstance(clause, exp.Expr) else None
+
+
+def _keep_heading(bound: Bound, column: exp.Column) -> None:
+    """A projection that is about to be rewritten keeps the heading that it would have had."""
+    node: exp.Expr = column
+    while node.parent and not isinstance(node.parent, exp.Select):
+        node = node.parent
+    projected = node.parent is not None and node.arg_key == "expressions"
+    if projected and not isinstance(node, (exp.Alias, exp.Column)):
+        alias = exp.Alias(alias=exp.to_identifier(node.sql(DIALECT), quoted=True))
+        node.replace(alias)
+        alias.set("this", node)

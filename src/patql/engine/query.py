@@ -1,0 +1,134 @@
+"""The path of a query: parse, bind, plan, fetch, relate. Each stage takes what the one before gave."""
+
+from collections.abc import Iterable
+
+import arro3.core as arrow
+import msgspec
+from sqlglot import exp
+
+from patql.engine.bind import Bound, bind, nearest
+from patql.engine.constants import Constants
+from patql.engine.dialect import DIALECT
+from patql.engine.fetch import fetch
+from patql.engine.instants import WIRE, compare_instants
+from patql.engine.plan import Plan, make_plan
+from patql.engine.relate import UnknownColumnError
+from patql.engine.result import Result
+from patql.engine.session import Session
+from patql.engine.views import publish, publish_empty
+from patql.kernel.errors import Code, SqlError
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A query that DuckDB has bound over its views: the steps that fill them, and its text."""
+
+    steps: Plan
+    sql: str
+
+
+def run(tree: exp.Query, session: Session, text: str | None = None) -> Result:
+    """Answer one query, as if every row of its resources had been in a table.
+
+    Args:
+        tree: the query; it is changed on the way.
+        session: where it runs.
+        text: the query as it was written, which is what DuckDB is given if nothing in it had to change.
+
+    Raises:
+        SqlError: it can't be run as written; nothing was asked of a server then.
+        PatqlError: a server didn't answer for all of it.
+    """
+    prepared = prepare(tree, session, text=text)
+    tables = [
+        fetch(step, session.transport, session.concurrency) for step in prepared.steps
+    ]
+    return answer(prepared, session, tables)
+
+
+def prepare(
+    tree: exp.Query,
+    session: Session,
+    *,
+    text: str | None = None,
+    steps: Plan | None = None,
+) -> Prepared:
+    """Bind and plan a query, and check it; `steps` where the rows come from elsewhere than a plan would take them.
+
+    Raises:
+        SqlError: it can't be run as written.
+    """
+    constants = Constants(session.relational)
+    bound = bind(tree, session.catalog, constants)
+    plan = make_plan(bound) if steps is None else steps
+    for step in plan:
+        publish_empty(step, session.relational, session.now)
+    compare_instants(bound, constants, session.relational)
+    # DuckDB is given the statement as it was written wherever that can be: what isn't rewritten can't change.
+    as_written = text is not None and not bound.changed and "`" not in text
+    sql = text if text is not None and as_written else tree.sql(DIALECT, comments=False)
+    _check(sql, bound, session)
+    return Prepared(plan, sql)
+
+
+def answer(
+    prepared: Prepared, session: Session, tables: Iterable[arrow.Table]
+) -> Result:
+    """Run a prepared query over the rows of its steps.
+
+    Raises:
+        SqlError: it fails on the data.
+    """
+    for step, table in zip(prepared.steps, tables, strict=True):
+        publish(step, table, session.relational, session.now)
+    columns, rows = session.relational.run(prepared.sql)
+    return Result(columns, rows)
+
+
+def _check(sql: str, bound: Bound, session: Session) -> None:
+    """Let DuckDB bind a query over its views, still empty, and say what is wrong in terms of the resources.
+
+    Raises:
+        SqlError: it doesn't bind.
+    """
+    try:
+        session.relational.describe(sql)
+    except UnknownColumnError as error:
+        raise _with_names(error, bound) from None
+    except SqlError as error:
+        raise _with_cast(error, bound) from None
+
+
+def _with_names(error: UnknownColumnError, bound: Bound) -> SqlError:
+    known = {c.name: None for o in bound.occurrences for c in o.resource.columns}
+    near = nearest(error.name, known)
+    resources = " or ".join(dict.fromkeys(o.resource.id for o in bound.occurrences))
+    if not resources:
+        return error
+    hint = (
+        f"Did you mean {near[0]}?" if near else f"Its columns are {', '.join(known)}."
+    )
+    message = f"there is no column {error.name} in {resources}"
+    return SqlError(
+        Code.UNKNOWN_NAME, message, line=error.line, column=error.column, hint=hint
+    )
+
+
+def _with_cast(error: SqlError, bound: Bound) -> SqlError:
+    if error.code is not Code.TYPE_MISMATCH:
+        return error
+    instants = {
+        c.name
+        for o in bound.occurrences
+        for c in o.resource.columns
+        if c.format == WIRE
+    }
+    used = sorted(
+        n for n in {c.name for c in bound.tree.find_all(exp.Column)} if n in instants
+    )
+    if not used:
+        return error
+    hint = (
+        f"{used[0]} is text in the form 2026-03-01T09:30:00: write CAST({used[0]} AS TIMESTAMP) "
+        "where a function or an operator needs a date."
+    )
+    return SqlError(error.code, error.message, hint=hint)

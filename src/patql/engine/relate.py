@@ -1,0 +1,209 @@
+"""The relational engine: a locked-down DuckDB in which resources stand as views over fetched rows."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from patql.engine.result import ResultColumn
+from patql.kernel.errors import Code, PatqlError, SqlError
+
+if TYPE_CHECKING:
+    import arro3.core
+
+# Every way out of the process is closed before a statement is run, and the lock keeps it closed.
+_LOCKED = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "enable_external_access": "false",
+    "memory_limit": "60%",
+    "python_enable_replacements": "false",
+    "temp_directory": "",
+}
+_PRESENT = {
+    "now": "TIMESTAMPTZ",
+    "get_current_timestamp": "TIMESTAMPTZ",
+    "transaction_timestamp": "TIMESTAMPTZ",
+    "current_timestamp": "TIMESTAMPTZ",
+    "localtimestamp": "TIMESTAMP",
+    "current_localtimestamp": "TIMESTAMP",
+    "today": "DATE",
+    "current_date": "DATE",
+    "current_time": "TIMETZ",
+    "get_current_time": "TIMETZ",
+    "localtime": "TIME",
+    "current_localtime": "TIME",
+}
+"""DuckDB's names for the present, each shadowed by a macro over the statement's one instant."""
+
+_CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
+    (duckdb.ParserException, Code.SYNTAX),
+    (duckdb.SyntaxException, Code.SYNTAX),
+    (duckdb.CatalogException, Code.UNKNOWN_NAME),
+    (duckdb.PermissionException, Code.UNSUPPORTED),
+    (duckdb.NotImplementedException, Code.UNSUPPORTED),
+    (duckdb.BinderException, Code.TYPE_MISMATCH),
+    (duckdb.InterruptException, Code.CANCELLED),
+)
+_CARET = re.compile(r"\n\nLINE (\d+): .*", re.DOTALL)
+_COLUMN = re.compile(r'Referenced column "(.+?)" (?:was )?not found')
+
+
+class UnknownColumnError(SqlError):
+    """A query names a column that none of its tables has."""
+
+    def __init__(self, name: str, line: int | None, column: int | None) -> None:
+        self.name = name
+        message = f"there is no column {name} in the tables of this query"
+        super().__init__(Code.UNKNOWN_NAME, message, line=line, column=column)
+
+
+class Relational:
+    """One DuckDB connection; not for two threads at once. Close it."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config=dict(_LOCKED))
+        self._providers = set[str]()
+        self._schemas = set[tuple[str, str]]()
+        self._published = dict[str, str]()
+        setup = ["SET TimeZone='UTC'", "SET VARIABLE patql_now = TIMESTAMPTZ 'epoch'"]
+        setup += [
+            f"CREATE MACRO \"{name}\"() AS CAST(getvariable('patql_now') AS {kind})"
+            for name, kind in _PRESENT.items()
+        ]
+        self._connection.execute("; ".join(setup))
+
+    def close(self) -> None:
+        """Free its memory."""
+        self._connection.close()
+
+    def set_now(self, seconds: float) -> None:
+        """Fix the instant that `now()` and its kin give; `seconds` since the epoch."""
+        instant = datetime.fromtimestamp(seconds, UTC).isoformat()
+        self._connection.execute(f"SET VARIABLE patql_now = TIMESTAMPTZ '{instant}'")
+
+    def publish(
+        self, view: Sequence[str], table: "arro3.core.Table", projection: str
+    ) -> None:
+        """Make a table readable as `view` (provider, service, resource), through a projection."""
+        provider, service, resource = map(quote, view)
+        self._require_schema(provider, service)
+        target = f"{provider}.{service}.{resource}"
+        source = self._published.setdefault(target, f"patql_{len(self._published)}")
+        self._connection.register(source, table)
+        create = f"CREATE OR REPLACE VIEW {target} AS SELECT {projection} FROM {source}"
+        self._connection.execute(create)
+
+    def clear(self) -> None:
+        """Forget what was published, and free its memory; results that were run keep their rows."""
+        for target, source in self._published.items():
+            self._connection.execute(f"DROP VIEW {target}")
+            self._connection.unregister(source)
+        self._published.clear()
+
+    def _require_schema(self, provider: str, service: str) -> None:
+        if provider not in self._providers:
+            self._connection.execute(f"ATTACH ':memory:' AS {provider}")
+            self._providers.add(provider)
+        if (provider, service) not in self._schemas:
+            self._connection.execute(
+                f"CREATE SCHEMA IF NOT EXISTS {provider}.{service}"
+            )
+            self._schemas.add((provider, service))
+
+    def describe(self, sql: str) -> tuple[ResultColumn, ...]:
+        """The columns that a query would return.
+
+        Raises:
+            SqlError: the query can't be run as written.
+        """
+        with translated():
+            relation = self._select(sql)
+            return tuple(
+                ResultColumn(name, str(kind))
+                for name, kind in zip(relation.columns, relation.types, strict=True)
+            )
+
+    def run(self, sql: str) -> tuple[tuple[ResultColumn, ...], duckdb.DuckDBPyRelation]:
+        """Run one SELECT to its end; the rows stay in memory until they are read.
+
+        Raises:
+            SqlError: the query can't be run as written, or fails on the data.
+        """
+        with translated():
+            relation = self._select(sql)
+            columns = tuple(
+                ResultColumn(name, str(kind))
+                for name, kind in zip(relation.columns, relation.types, strict=True)
+            )
+            return columns, relation.materialize()
+
+    def value(self, sql: str, *parameters: object) -> Any:  # noqa: ANN401  (whatever DuckDB gives)
+        """The one value of a constant expression.
+
+        Raises:
+            SqlError: the expression can't be evaluated.
+        """
+        with translated():
+            rows = self._connection.execute(f"SELECT {sql}", list(parameters)).fetchall()
+        return rows[0][0]
+
+    def _select(self, sql: str) -> duckdb.DuckDBPyRelation:
+        # What reads as one SELECT to us must be one SELECT to DuckDB: the two tokenizers could disagree.
+        statements = self._connection.extract_statements(sql)
+        if (
+            len(statements) != 1
+            or statements[0].type is not duckdb.StatementType.SELECT
+        ):
+            raise SqlError(
+                Code.UNSUPPORTED, "this isn't one SELECT to the relational engine"
+            )
+        relation = self._connection.sql(sql)
+        if relation is None:
+            raise SqlError(Code.UNSUPPORTED, "this SELECT returns nothing")
+        return relation
+
+
+def quote(name: str) -> str:
+    """A name as an identifier, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """DuckDB's errors as ours, with the line in the statement where DuckDB knows it."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _translate(error) from None
+    except RuntimeError as error:
+        # duckdb.Error's C++ kin that the binding doesn't map, such as a relation without a result.
+        raise SqlError(Code.EVALUATION, str(error)) from None
+
+
+def _translate(error: duckdb.Error) -> PatqlError:
+    text = str(error)
+    line = _CARET.search(text)
+    summary = _CARET.sub("", text)
+    summary = summary.partition(": ")[2] or summary
+    message, _, details = summary.partition("\n")
+    code = next(
+        (code for kind, code in _CODES if isinstance(error, kind)), Code.EVALUATION
+    )
+    number = int(line[1]) if line else None
+    if missing := _COLUMN.search(message):
+        return UnknownColumnError(missing[1], number, _caret(text))
+    return SqlError(
+        code, message, line=number, column=_caret(text), hint=details.strip() or None
+    )
+
+
+def _caret(text: str) -> int | None:
+    lines = text.rstrip().splitlines()
+    if len(lines) < 2 or not lines[-1].lstrip().startswith("^"):
+        return None
+    column = lines[-1].index("^") - len(lines[-2].partition(": ")[0]) - len(": ") + 1
+    return max(column, 1)

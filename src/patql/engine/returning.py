@@ -1,0 +1,129 @@
+"""RETURNING: a query over the rows that responses hold, in which a one-time secret is never left out."""
+
+from collections.abc import Sequence
+
+import arro3.core as arrow
+from sqlglot import exp
+
+from patql.catalog.document import Method, Resource
+from patql.engine import query
+from patql.engine.plan import Step
+from patql.engine.result import Result
+from patql.engine.session import Session
+from patql.kernel.errors import Code, SqlError
+
+Projections = tuple[exp.Expr, ...]
+
+
+class Returning:
+    """What a statement returns of the rows of one method's responses.
+
+    It is checked when it is made, before any request: a secret that is shown once mustn't meet a query that fails.
+
+    Args:
+        resource: the statement's target.
+        method: whose responses the rows are.
+        table: the target as the statement names it.
+        projections: the RETURNING clause; None where there is none.
+        session: where it runs.
+
+    Raises:
+        SqlError: the clause can't be run as written.
+    """
+
+    def __init__(
+        self,
+        resource: Resource,
+        method: Method,
+        table: exp.Table,
+        projections: Projections | None,
+        session: Session,
+    ) -> None:
+        self._session = session
+        self._table = table
+        secrets = method.secrets
+        given = projections or ()
+        self.added = tuple(
+            name for name in secrets if not any(_shows(p, name) for p in given)
+        )
+        keys = (
+            (resource.key,)
+            if self.added and projections is None and resource.key
+            else ()
+        )
+        self._projections = (
+            *given,
+            *(exp.column(name, quoted=True) for name in (*keys, *self.added)),
+        )
+        self._fallback = tuple(
+            exp.column(name, quoted=True) for name in (*keys, *secrets)
+        )
+        self._step = Step(
+            tuple(resource.id.split(".")), method, {}, method.columns, {}, None
+        )
+        self._prepared = self._prepare(self._projections) if self._projections else None
+        self.once = _positions(self._projections, method)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the statement returns rows at all."""
+        return self._prepared is not None
+
+    def rows(self, table: arrow.Table) -> Result:
+        """The result over these rows; without columns where the statement returns none.
+
+        Raises:
+            SqlError: the clause fails on the data; `secrets` still gives what must not be lost.
+        """
+        if self._prepared is None:
+            return Result()
+        return query.answer(self._prepared, self._session, [table])
+
+    def secrets(self, table: arrow.Table) -> Result:
+        """The key and the one-time secrets of these rows, whatever the clause says."""
+        return query.answer(self._prepare(self._fallback), self._session, [table])
+
+    def _prepare(self, projections: Projections) -> query.Prepared:
+        tree = exp.select(*(p.copy() for p in projections)).from_(self._table.copy())
+        return query.prepare(tree, self._session, steps=(self._step,))
+
+
+def _is_star(projection: exp.Expr) -> bool:
+    return isinstance(projection, exp.Star) or (
+        isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star)
+    )
+
+
+def _shows(projection: exp.Expr, name: str) -> bool:
+    if _is_star(projection):
+        return True
+    inner = projection.unalias().unnest()
+    return isinstance(inner, exp.Column) and inner.name.casefold() == name.casefold()
+
+
+def _positions(projections: Sequence[exp.Expr], method: Method) -> tuple[int, ...]:
+    """Where in the result the one-time secrets stand."""
+    found: list[int] = []
+    at = 0
+    for projection in projections:
+        if method.secrets and (
+            projection.find(exp.Columns) or _is_edited_star(projection)
+        ):
+            message = (
+                f"RETURNING {projection.sql()} isn't accepted where {method.secrets[0]} is shown once: "
+                "name the columns"
+            )
+            raise SqlError(Code.UNSUPPORTED, message)
+        if _is_star(projection):
+            names = [column.name for column in method.columns]
+            found += [at + names.index(name) for name in method.secrets]
+            at += len(names)
+            continue
+        found += [at for name in method.secrets if _shows(projection, name)]
+        at += 1
+    return tuple(found)
+
+
+def _is_edited_star(projection: exp.Expr) -> bool:
+    star = projection.find(exp.Star)
+    return star is not None and any(star.args.values())

@@ -1,0 +1,130 @@
+"""Which table a column of a query belongs to, as far as the text alone can tell."""
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+_DEPTH = 50
+"""How many derived tables a column is followed through; recursive CTEs have no end."""
+
+
+class Scope:
+    """The tables and columns of one query."""
+
+    def __init__(self, tree: exp.Query) -> None:
+        self._tree = tree
+
+    def named_tables(self) -> Iterator[exp.Table]:
+        """The tables that aren't CTEs, and aren't functions."""
+        for table in self._tree.find_all(exp.Table):
+            if isinstance(table.this, (exp.Identifier, exp.Dot)) and not self._cte(
+                table
+            ):
+                yield table
+
+    def select_of(self, table: exp.Table) -> exp.Select | None:
+        """The SELECT in whose FROM or JOIN a table stands itself, not in something derived."""
+        holder = table.parent
+        if not isinstance(holder, (exp.From, exp.Join)):
+            return None
+        return holder.parent if isinstance(holder.parent, exp.Select) else None
+
+    def table_of(self, column: exp.Column) -> exp.Table | None:
+        """The table that a column is read from directly; None where the text doesn't tell."""
+        source = self._source(column)
+        return (
+            source if isinstance(source, exp.Table) and not self._cte(source) else None
+        )
+
+    def tables_beside(self, column: exp.Column) -> list[exp.Table]:
+        """The tables that an unqualified column may belong to; none where something derived stands among them."""
+        select = next(_selects_around(column), None)
+        sources = list(_sources(select)) if select else []
+        tables = [s for s in sources if isinstance(s, exp.Table) and not self._cte(s)]
+        return tables if len(tables) == len(sources) else []
+
+    def origin(
+        self, column: exp.Column, depth: int = _DEPTH
+    ) -> tuple[exp.Table, str] | None:
+        """The table and column whose value a column passes on unchanged, through subqueries and CTEs."""
+        source = self._source(column)
+        return (
+            self._passed_on(source, column.name, depth) if source is not None else None
+        )
+
+    def _passed_on(
+        self, source: exp.Expr, name: str, depth: int
+    ) -> tuple[exp.Table, str] | None:
+        if isinstance(source, exp.Table):
+            cte = self._cte(source)
+            if cte is None:
+                return source, name
+            source = cte
+        query = source.this
+        if depth == 0 or not isinstance(query, exp.Select) or _renamed(source):
+            return None
+        for projection in query.expressions:
+            if isinstance(projection, exp.Star) and not projection.args.get("except_"):
+                return self._through_star(query, name, depth)
+            if projection.alias_or_name.casefold() == name.casefold():
+                inner = projection.unalias().unnest()
+                return (
+                    self.origin(inner, depth - 1)
+                    if isinstance(inner, exp.Column)
+                    else None
+                )
+        return None
+
+    def _through_star(
+        self, query: exp.Select, name: str, depth: int
+    ) -> tuple[exp.Table, str] | None:
+        sources = list(_sources(query))
+        return (
+            self._passed_on(sources[0], name, depth - 1) if len(sources) == 1 else None
+        )
+
+    def _source(self, column: exp.Column) -> exp.Expr | None:
+        qualifier = column.table.casefold()
+        for select in _selects_around(column):
+            sources = list(_sources(select))
+            if sources and not qualifier:
+                return sources[0] if len(sources) == 1 else None
+            for source in sources:
+                if source.alias_or_name.casefold() == qualifier:
+                    return source
+        return None
+
+    def _cte(self, table: exp.Table) -> exp.CTE | None:
+        if table.args.get("db"):
+            return None
+        node: exp.Expr | None = table
+        while node is not None:
+            with_ = node.args.get("with_")
+            for cte in with_.expressions if with_ else ():
+                if cte.alias.casefold() == table.name.casefold():
+                    return cte  # type: ignore[no-any-return]
+            node = node.parent
+        return None
+
+
+def _selects_around(node: exp.Expr) -> Iterator[exp.Select]:
+    parent = node.parent
+    while parent is not None:
+        if isinstance(parent, exp.Select):
+            yield parent
+        parent = parent.parent
+
+
+def _sources(select: exp.Select) -> Iterator[exp.Expr]:
+    """What stands in FROM and the joins: tables and subqueries."""
+    from_ = select.args.get("from_")
+    if from_:
+        yield from_.this
+    for join in select.args.get("joins") or ():
+        yield join.this
+
+
+def _renamed(source: exp.Expr) -> bool:
+    """Whether a derived table's alias renames its columns."""
+    alias = source.args.get("alias")
+    return bool(alias and alias.args.get("columns"))

@@ -1,0 +1,71 @@
+"""What a statement can be: plain values around sqlglot's trees."""
+
+from typing import Any
+
+import msgspec
+from sqlglot import exp
+
+Name = tuple[str, ...]
+"""A dotted name, as its parts."""
+
+Json = dict[str, Any]
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Anything that DuckDB would call a SELECT; `text` is the statement as written."""
+
+    tree: exp.Query
+    text: str
+
+
+class Insert(msgspec.Struct, frozen=True):
+    """INSERT INTO `target` (`columns`) `source`; a source of None is DEFAULT VALUES."""
+
+    target: exp.Table
+    columns: tuple[str, ...]
+    source: exp.Query | None
+    returning: tuple[exp.Expr, ...] | None
+
+
+class Update(msgspec.Struct, frozen=True):
+    """UPDATE `target` SET `assignments` WHERE `where`."""
+
+    target: exp.Table
+    assignments: tuple[tuple[str, exp.Expr], ...]
+    where: exp.Expr | None
+    returning: tuple[exp.Expr, ...] | None
+
+
+class Delete(msgspec.Struct, frozen=True):
+    """DELETE FROM `target` WHERE `where`."""
+
+    target: exp.Table
+    where: exp.Expr | None
+    returning: tuple[exp.Expr, ...] | None
+
+
+class Exec(msgspec.Struct, frozen=True):
+    """EXEC `name` @parameter = value, @@json = body."""
+
+    name: Name
+    arguments: dict[str, str | int | float | bool | None]
+    body: Json | None
+
+
+class Show(msgspec.Struct, frozen=True):
+    """SHOW [EXTENDED] `kind` IN `name` LIKE `like`."""
+
+    kind: str
+    name: Name
+    extended: bool
+    like: str | None
+
+
+class Describe(msgspec.Struct, frozen=True):
+    """DESCRIBE [EXTENDED] `name`."""
+
+    name: Name
+    extended: bool
+
+
+Statement = Query | Insert | Update | Delete | Exec | Show | Describe

@@ -1,0 +1,103 @@
+"""SQL values as JSON, for the bodies of requests."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from patql.catalog.document import Column, Method, Resource
+from patql.engine.bind import nearest
+from patql.engine.constants import Constants
+from patql.engine.instants import WIRE, wire_form
+from patql.kernel.errors import Code, SqlError
+
+PREFIX = "data__"
+"""What StackQL's documents put before the names of a body's fields."""
+
+
+def field(resource: Resource, method: Method, name: str) -> Column:
+    """The field of a method's body that a column name means, plain or as `data__name`.
+
+    Raises:
+        SqlError: READ_ONLY, with the document's reason, or UNKNOWN_NAME with the nearest names.
+    """
+    plain = name.removeprefix(PREFIX)
+    fields = method.body.columns if method.body else ()
+    found = _named(fields, plain)
+    if found is not None and not found.read_only:
+        return found
+    described = _named(resource.columns, plain)
+    if described is not None and described.immutable:
+        raise SqlError(
+            Code.READ_ONLY, f"{described.name} can't change: {described.immutable}"
+        )
+    if described is not None or found:
+        message = f"{plain} can't be set: the server sets it"
+        raise SqlError(Code.READ_ONLY, message)
+    known = [column.name for column in fields]
+    near = nearest(plain, known)
+    hint = (
+        f"Did you mean {near[0]}?"
+        if near
+        else f"It takes {', '.join(known) or 'nothing'}."
+    )
+    message = f"{method.name} of {resource.id} takes no {plain}"
+    raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
+
+
+def to_json(column: Column, value: object, constants: Constants) -> Any:  # noqa: ANN401  (JSON)
+    """A SQL value as the JSON that a field takes.
+
+    Raises:
+        SqlError: TYPE_MISMATCH where it is nothing that the field takes.
+    """
+    if value is None:
+        return None
+    if column.format == WIRE:
+        instant = constants.instant(value) if isinstance(value, str) else value
+        return wire_form(instant) or str(value)
+    try:
+        return _CONVERSIONS[column.type](value)
+    except (ValueError, TypeError, KeyError, msgspec.DecodeError):
+        message = f"{column.name} takes {column.type}, not {str(value)[:60]!r}"
+        raise SqlError(Code.TYPE_MISMATCH, message) from None
+
+
+def _named(columns: Iterable[Column], name: str) -> Column | None:
+    return next((c for c in columns if c.name.casefold() == name.casefold()), None)
+
+
+def _string(value: object) -> str:
+    return value.isoformat() if isinstance(value, (date, datetime)) else str(value)
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or (isinstance(value, (float, Decimal)) and value % 1):
+        raise ValueError
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _number(value: object) -> float:
+    return float(value)  # type: ignore[arg-type]
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _nested(value: object) -> Any:  # noqa: ANN401  (JSON)
+    return msgspec.json.decode(value) if isinstance(value, str) else value
+
+
+_CONVERSIONS: dict[str, Any] = {
+    "string": _string,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "object": _nested,
+    "array": _nested,
+}
