@@ -98,7 +98,8 @@ class TokenStore(Protocol):
     """Where users, tokens and audit are kept. Methods may be called from any thread.
 
     Every read sees all changes that were acknowledged, in any process, before it began. Every method raises
-    PatqlError: UNAVAILABLE where the store can't be reached, is full, read-only or damaged.
+    PatqlError: UNAVAILABLE where the store can't be reached, is full, read-only or damaged; INVALID for text that
+    isn't Unicode (half a surrogate pair).
     """
 
     def find(self, handle: str) -> Record | None:
