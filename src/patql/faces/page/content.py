@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from patql.catalog.document import Column, Method, Provider, Resource
-from patql.faces.page.inline import Paragraph, paragraphs
+from patql.faces.page.inline import Kind, Paragraph, Span, paragraphs
+from patql.kernel.text import printable
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -82,39 +83,49 @@ def _field(column: Column) -> Entry:
     return Entry(
         (column.name, column.type),
         paragraphs(column.description),
-        tuple(_said(_column_facts(column))),
+        tuple(_column_facts(column)),
     )
 
 
-def _column_facts(column: Column) -> Iterator[str]:
+def _column_facts(column: Column) -> Iterator[Paragraph]:
     if column.read_only:
-        yield "The server sets it"
+        yield from paragraphs("The server sets it")
     if column.immutable:
-        yield f"It can't change: {column.immutable}"
+        yield from paragraphs(f"It can't change: {column.immutable}")
     if column.never:
-        yield "A date that stands for “never” reads as NULL"
+        yield from paragraphs("A date that stands for “never” reads as NULL")
     if column.filterable:
-        yield "Servers filter and sort by it"
+        yield from paragraphs("Servers filter and sort by it")
     if column.filterable_extension:
-        yield "PatQL's own server filters and sorts by it"
+        yield from paragraphs("PatQL's own server filters and sorts by it")
 
 
 def _method(method: Method) -> Entry:
     return Entry(
         (method.name, method.access.value, ", ".join(method.required)),
         paragraphs(method.description),
-        tuple(_said(_method_facts(method))),
+        tuple(_method_facts(method)),
     )
 
 
-def _method_facts(method: Method) -> Iterator[str]:
-    yield f"Request: `{method.verb} {method.path}`"
+def _method_facts(method: Method) -> Iterator[Paragraph]:
+    yield _names("Request", [f"{method.verb} {method.path}"])
     if optional := [p.name for p in method.parameters if not p.required]:
-        yield f"Optional params: {_codes(optional)}"
+        yield _names("Optional params", optional)
     if method.body:
-        yield f"Properties: {_codes(c.name for c in method.body.columns)}"
+        yield _names("Properties", [c.name for c in method.body.columns])
     if method.scopes:
-        yield f"Scopes: {_codes(method.scopes)}"
+        yield _names("Scopes", method.scopes)
+
+
+def _names(label: str, names: Iterable[str]) -> Paragraph:
+    """A fact that lists names, which aren't Markdown."""
+    spans = [Span(Kind.TEXT, f"{label}: ")]
+    for position, name in enumerate(names):
+        if position:
+            spans.append(Span(Kind.TEXT, ", "))
+        spans.append(Span(Kind.CODE, printable(name)))
+    return tuple(spans)
 
 
 def _scopes(provider: Provider, resource: Resource) -> tuple[str, ...]:
@@ -128,12 +139,3 @@ def _categories(scopes: Iterable[str]) -> Iterator[Entry]:
         levels.setdefault(category, []).append(level)
     for category, those in levels.items():
         yield Entry((category, ", ".join(those)))
-
-
-def _codes(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def _said(facts: Iterable[str]) -> Iterator[Paragraph]:
-    for fact in facts:
-        yield from paragraphs(fact)

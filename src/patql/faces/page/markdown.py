@@ -63,8 +63,12 @@ def _span(span: Span) -> str:
 
 
 def _code(text: str) -> str:
-    """A code span; in a table even there a bar must be escaped (GFM, "Tables")."""
-    return f"`{printable(text).replace('|', chr(92) + '|')}`" if text else ""
+    """A code span, fenced by more backticks than it has in a row; a bar is escaped even there (GFM, "Tables")."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if longest else ""
+    shown = printable(text).replace("|", "\\|")
+    return f"{fence}{padding}{shown}{padding}{fence}" if text else ""
 
 
 def _escaped(text: str) -> str:
