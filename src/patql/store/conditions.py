@@ -14,7 +14,7 @@ _COLUMN = {
     Field.LABEL: "label",
 }
 
-Bind = Callable[[object], str]
+Bind = Callable[[int | str], str]
 """Takes a value and returns the placeholder for it."""
 
 

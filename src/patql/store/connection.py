@@ -17,17 +17,15 @@ PRAGMA cache_size = -8192;   -- 8 MiB
 
 
 def connect(path: str, timeout: float) -> apsw.Connection:
-    """A connection to an existing file, in WAL mode; it waits up to `timeout` seconds for another's lock.
+    """A connection to an existing file; it waits up to `timeout` seconds for another's lock.
 
     Raises:
-        PatqlError: UNAVAILABLE where the disk can't do WAL.
         apsw.Error: where SQLite can't open it.
     """
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.set_busy_timeout(int(timeout * 1000))
         connection.execute(_SETTINGS)
-        _use_wal(connection, path)
         connection.create_scalar_function(
             "contains_folded", _contains_folded, 2, deterministic=True
         )
@@ -37,11 +35,13 @@ def connect(path: str, timeout: float) -> apsw.Connection:
     return connection
 
 
-def _use_wal(connection: apsw.Connection, path: str) -> None:
-    mode = connection.execute("PRAGMA journal_mode").get
-    if mode != "wal":
-        mode = connection.execute("PRAGMA journal_mode = WAL").get
-    if mode != "wal":
+def use_wal(connection: apsw.Connection, path: str) -> None:
+    """Have the database write ahead, once and for all: readers and a writer then don't wait for each other.
+
+    Raises:
+        PatqlError: UNAVAILABLE where the disk can't do that.
+    """
+    if connection.execute("PRAGMA journal_mode = WAL").get != "wal":
         raise PatqlError(
             Code.UNAVAILABLE,
             f"the token database {path} must be on a local disk: SQLite can't use WAL there",

@@ -136,20 +136,20 @@ def _plain(
 def _conditional(
     connection: apsw.Connection, uid: int, listing: Listing, now: float, version: str
 ) -> Page:
-    bound: dict[str, object] = {"uid": uid, "now": now}
+    # Bound by place: SQLite looks a name up among all others, which takes seconds for thousands of values.
+    values: list[int | float | str] = [uid, now]
 
-    def bind(value: object) -> str:
-        name = f"v{len(bound)}"
-        bound[name] = value
-        return f":{name}"
+    def bind(value: int | str) -> str:
+        values.append(value)
+        return "?"
 
     matching = _MINE
     if listing.where is not None:
         matching += f" AND {conditions.where(listing.where, bind)}"
-    results = connection.execute(f"SELECT count(*) {matching}", bound).get
+    results = connection.execute(f"SELECT count(*) {matching}", values).get
     rows = connection.execute(
         f"SELECT {TOKEN} {matching} ORDER BY {conditions.order(listing)}"
-        " LIMIT :limit OFFSET :offset",
-        bound | {"limit": listing.limit, "offset": listing.offset},
+        " LIMIT ? OFFSET ?",
+        [*values, listing.limit, listing.offset],
     )
     return Page(tuple(starmap(Token, rows)), results, version)

@@ -20,6 +20,7 @@ _FIND = (
     " FROM token WHERE handle = ?"
 )
 _USER = "SELECT uid, username, email, restricted, role FROM user"
+_NAMED = f"{_USER} WHERE username = ?"
 _LARGEST = 2**63 - 1
 
 
@@ -29,6 +30,7 @@ class Queries:
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
         self._found = connection.cursor()
+        self._users = connection.cursor()
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
@@ -38,9 +40,7 @@ class Queries:
 
     def user(self, username: str) -> User | None:
         """The user of that name."""
-        return _user(
-            self.connection.execute(f"{_USER} WHERE username = ?", (username,)).get
-        )
+        return _user(self._users.execute(_NAMED, (username,)).get)
 
     def first_admin(self) -> User | None:
         """The admin with the smallest uid."""

@@ -31,14 +31,12 @@ def migrate(connection: apsw.Connection, path: str) -> None:
         PatqlError: SCHEMA where it is newer than we are, or isn't ours.
     """
     files = migrations()
-    if _version(connection, path, len(files)) == len(files):
+    if version(connection, path) == len(files):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(_RECORD)
-        done = _version(
-            connection, path, len(files)
-        )  # another process may have been first
+        done = version(connection, path)  # another process may have been first
         for file in files[done:]:
             connection.execute(file.read_text("utf-8"))
             connection.execute(
@@ -51,7 +49,12 @@ def migrate(connection: apsw.Connection, path: str) -> None:
             connection.execute("ROLLBACK")
 
 
-def _version(connection: apsw.Connection, path: str, ours: int) -> int:
+def version(connection: apsw.Connection, path: str) -> int:
+    """How many migrations a database has had; 0 for an empty one.
+
+    Raises:
+        PatqlError: SCHEMA where it is newer than we are, or isn't ours.
+    """
     tables = {
         name
         for (name,) in connection.execute(
@@ -64,12 +67,13 @@ def _version(connection: apsw.Connection, path: str, ours: int) -> int:
         raise PatqlError(
             Code.SCHEMA, f"{path} is a SQLite database, but not one of PatQL's"
         )
-    version = int(
+    done = int(
         connection.execute("SELECT coalesce(max(version), 0) FROM migration").get
     )
-    if version > ours:
+    ours = len(migrations())
+    if done > ours:
         raise PatqlError(
             Code.SCHEMA,
-            f"the token database {path} has schema version {version}, made by a newer PatQL; this one knows {ours}",
+            f"the token database {path} has schema version {done}, made by a newer PatQL; this one knows {ours}",
         )
-    return version
+    return done

@@ -13,7 +13,7 @@ from patql.authority.listing import Listing, Page
 from patql.authority.model import Event, Token, User
 from patql.authority.ports import Record, Transaction
 from patql.store import file, schema
-from patql.store.connection import connect
+from patql.store.connection import connect, use_wal
 from patql.store.failures import failure, translated
 from patql.store.pages import Pages
 from patql.store.queries import Queries
@@ -46,13 +46,7 @@ class SqliteStore:
         self._pages = Pages()
         file.ensure(Path(self._path))
         with translated(self._path):
-            connection = connect(self._path, timeout)
-            try:
-                schema.migrate(connection, self._path)
-            except BaseException:
-                connection.close()
-                raise
-        self._writer = Writer(connection)
+            self._writer = Writer(self._open_writer())
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
@@ -63,8 +57,11 @@ class SqliteStore:
 
     def user(self, username: str) -> User | None:
         """The user of that name."""
-        with translated(self._path):
+        try:
             return self._reads().user(username)
+        except (apsw.Error, UnicodeEncodeError):
+            with translated(self._path):
+                raise
 
     def is_empty(self) -> bool:
         """Whether there are no users yet."""
@@ -101,6 +98,17 @@ class SqliteStore:
 
     def _reads(self) -> Queries:
         return self._thread.queries or self._open_reads()
+
+    def _open_writer(self) -> apsw.Connection:
+        connection = connect(self._path, self._timeout)
+        try:
+            schema.version(connection, self._path)  # before anything is written to it
+            use_wal(connection, self._path)
+            schema.migrate(connection, self._path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _open_reads(self) -> Queries:
         """This thread's connection; it goes with the thread, or with close()."""

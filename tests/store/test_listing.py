@@ -1,0 +1,186 @@
+"""Listings: any condition, order and stretch, against plain Python over the same rows."""
+
+import operator
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from patql.authority import listing
+from patql.authority.authority import Authority
+from patql.authority.listing import All, Any, Condition, Field, Listing, Op
+from patql.authority.model import Token
+from patql.kernel.clock import ManualClock
+from patql.kernel.errors import InvalidRequestError
+from patql.store.sqlite import SqliteStore
+
+NOW = 1_800_000_000
+_LABELS = ["a", "A", "b", "ß", "SS", "straße", "é", "Z", "z\0", "\U0001f511", "\uffee"]
+
+_COMPARE = {
+    Op.EQ: operator.eq,
+    Op.NE: operator.ne,
+    Op.LT: operator.lt,
+    Op.LTE: operator.le,
+    Op.GT: operator.gt,
+    Op.GTE: operator.ge,
+}
+
+_instants = st.integers(NOW - 2, NOW + 6)
+_extremes = st.sampled_from([2**63 - 1, 2**63, -(2**63) - 1, 10**30])
+_ops = st.sampled_from([op for op in Op if op is not Op.CONTAINS])
+_tests = st.one_of(
+    st.builds(listing.Test, st.just(Field.ID), _ops, st.integers(-1, 9) | _extremes),
+    st.builds(listing.Test, st.just(Field.CREATED), _ops, _instants | _extremes),
+    st.builds(
+        listing.Test, st.just(Field.EXPIRY), _ops, st.none() | _instants | _extremes
+    ),
+    st.builds(
+        listing.Test,
+        st.just(Field.LABEL),
+        st.sampled_from(Op),
+        st.sampled_from(_LABELS),
+    ),
+)
+_conditions: st.SearchStrategy[Condition] = st.recursive(
+    _tests,
+    lambda inner: st.lists(inner, max_size=4).flatmap(
+        lambda parts: st.sampled_from([All(tuple(parts)), Any(tuple(parts))])
+    ),
+    max_leaves=12,
+)
+_listings = st.builds(
+    Listing,
+    where=st.none() | _conditions,
+    order=st.sampled_from(Field),
+    descending=st.booleans(),
+    limit=st.integers(0, 9),
+    offset=st.integers(0, 9),
+)
+
+
+@contextmanager
+def _authority() -> Generator[tuple[Authority, ManualClock]]:
+    clock = ManualClock(NOW)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Authority(SqliteStore(Path(folder) / "tokens.db"), clock) as authority,
+    ):
+        yield authority, clock
+
+
+def _value(token: Token, field: Field) -> float | str:
+    value: float | str | None = getattr(token, field.value)
+    return float("inf") if value is None else value
+
+
+def _meets(token: Token, condition: Condition) -> bool:
+    match condition:
+        case All(parts):
+            return all(_meets(token, part) for part in parts)
+        case Any(parts):
+            return any(_meets(token, part) for part in parts)
+        case listing.Test(field, op, value):
+            if op is Op.CONTAINS:
+                return str(value).casefold() in token.label.casefold()
+            other = float("inf") if value is None else value
+            return bool(_COMPARE[op](_value(token, field), other))
+
+
+def _expected(
+    tokens: tuple[Token, ...], asked: Listing
+) -> tuple[tuple[Token, ...], int]:
+    where = asked.where
+    found = [t for t in tokens if where is None or _meets(t, where)]
+    found.sort(key=lambda t: t.id)
+    found.sort(key=lambda t: _value(t, asked.order), reverse=asked.descending)
+    return tuple(found[asked.offset : asked.offset + asked.limit]), len(found)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(_LABELS), st.none() | st.integers(1, 5), st.booleans()
+        ),
+        max_size=9,
+    ),
+    st.lists(_listings, min_size=1, max_size=12),
+)
+def test_any_listing(
+    rows: list[tuple[str, int | None, bool]], asked: list[Listing]
+) -> None:
+    """Rows and their count are those that plain Python picks from the active tokens."""
+    with _authority() as (authority, clock):
+        kept = list[Token]()
+        for label, lifetime, revoked in rows:
+            expiry = None if lifetime is None else int(clock.now()) + lifetime
+            token = authority.issue("alice", label=label, expiry=expiry).token
+            authority.issue("bob", label=label)
+            if revoked:
+                authority.revoke("alice", token.id)
+            else:
+                kept.append(token)
+            clock.advance(0.5)
+        active = tuple(t for t in kept if t.expiry is None or t.expiry > clock.now())
+        assert authority.list("alice") == active
+        for listing_asked in asked:
+            page = authority.page("alice", listing_asked)
+            assert (page.tokens, page.results) == _expected(active, listing_asked)
+
+
+def _all_of(tests: int) -> Condition:
+    return All(tuple(listing.Test(Field.ID, Op.NE, -n) for n in range(tests)))
+
+
+def _one_of(tests: int) -> Condition:
+    return Any(tuple(listing.Test(Field.ID, Op.EQ, n) for n in range(tests)))
+
+
+def _deep(levels: int) -> Condition:
+    """A condition that no simplification flattens."""
+    condition: Condition = listing.Test(Field.ID, Op.GTE, 1)
+    for level in range(levels):
+        test = listing.Test(Field.ID, Op.NE if level % 2 else Op.EQ, -level)
+        condition = (All if level % 2 else Any)((condition, test))
+    return condition
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        _all_of(listing.MAX_TESTS),
+        _one_of(listing.MAX_TESTS),
+        Any((_all_of(3000), _one_of(3000))),
+        _deep(listing.MAX_HEIGHT),
+        All((_deep(listing.MAX_HEIGHT - 13), _all_of(5000))),
+    ],
+    ids=range(5),
+)
+def test_the_largest_conditions(where: Condition) -> None:
+    """Conditions as wide and as deep as allowed are run, not refused by SQLite."""
+    with _authority() as (authority, _clock):
+        token = authority.issue("alice").token
+        assert authority.page("alice", Listing(where=where)).tokens == (token,)
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (_all_of(listing.MAX_TESTS + 1), "too many conditions"),
+        (_deep(listing.MAX_HEIGHT + 1), "nests too deep"),
+        (_deep(100_000), "nests too deep"),
+    ],
+    ids=range(3),
+)
+def test_larger_conditions_are_refused(where: Condition, told: str) -> None:
+    """Beyond that, a condition is a clean problem."""
+    with (
+        _authority() as (authority, _clock),
+        pytest.raises(InvalidRequestError, match=told),
+    ):
+        authority.page("alice", Listing(where=where))

@@ -1,0 +1,126 @@
+"""Migrations: applied once, in order, whole or not at all; a database from the future is refused."""
+
+# pyright: reportUnknownMemberType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from patql.authority.authority import Authority
+from patql.kernel.clock import SystemClock
+from patql.kernel.errors import Code, PatqlError
+from patql.store import schema
+from patql.store.sqlite import SqliteStore
+
+
+def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    connection = apsw.Connection(str(path))
+    try:
+        return list(connection.execute(query))
+    finally:
+        connection.close()
+
+
+def _issue(path: Path) -> int:
+    with Authority(SqliteStore(path), SystemClock()) as authority:
+        return authority.issue("alice").token.id
+
+
+def test_versions_are_recorded(tmp_path: Path) -> None:
+    """Each migration is recorded by number and name, and applied only once."""
+    path = tmp_path / "tokens.db"
+    assert [_issue(path), _issue(path)] == [1, 2]
+    recorded = _rows(path, "SELECT version, name FROM migration ORDER BY version")
+    files = [migration.stem for migration in schema.migrations()]
+    assert recorded == list(enumerate(files, start=1))
+    assert [int(name[:4]) for name in files] == list(range(1, len(files) + 1))
+
+
+@pytest.fixture
+def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database of today's version, and a file for the migration after it."""
+    _issue(tmp_path / "tokens.db")
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for migration in schema.migrations():
+        (folder / migration.name).write_bytes(migration.read_bytes())
+    monkeypatch.setattr(schema, "_FOLDER", folder)
+    return folder / f"{len(schema.migrations()) + 1:04}_next.sql"
+
+
+def test_an_older_database_is_brought_forward(
+    tmp_path: Path, next_migration: Path
+) -> None:
+    """What a database holds is still there after the next migration."""
+    next_migration.write_text("ALTER TABLE user ADD COLUMN note TEXT; -- done")
+    assert _issue(tmp_path / "tokens.db") == 2
+    assert _rows(tmp_path / "tokens.db", "SELECT username, note FROM user") == [
+        ("alice", None)
+    ]
+
+
+def test_a_newer_database_is_refused(tmp_path: Path, next_migration: Path) -> None:
+    """A database that a newer version has migrated is left alone."""
+    next_migration.write_text("CREATE TABLE tomorrow (x)")
+    _issue(tmp_path / "tokens.db")
+    next_migration.unlink()
+    with pytest.raises(PatqlError, match="made by a newer PatQL") as refused:
+        SqliteStore(tmp_path / "tokens.db")
+    assert refused.value.code is Code.SCHEMA
+
+
+def test_a_failing_migration_changes_nothing(
+    tmp_path: Path, next_migration: Path
+) -> None:
+    """A migration that fails halfway is undone, and not recorded."""
+    next_migration.write_text("CREATE TABLE half (x); CREATE TABLE user (y);")
+    before = _rows(tmp_path / "tokens.db", "SELECT * FROM sqlite_schema")
+    with pytest.raises(apsw.SQLError, match="table user already exists"):
+        SqliteStore(tmp_path / "tokens.db")
+    assert _rows(tmp_path / "tokens.db", "SELECT * FROM sqlite_schema") == before
+    next_migration.unlink()
+    assert _issue(tmp_path / "tokens.db") == 2
+
+
+def test_anothers_database_is_left_as_it_is(tmp_path: Path) -> None:
+    """A SQLite database of something else is refused without a byte being changed."""
+    path = tmp_path / "music.db"
+    path.touch(0o600)
+    _rows(path, "CREATE TABLE song (title)")
+    before = path.read_bytes()
+    with pytest.raises(PatqlError, match="not one of PatQL's") as refused:
+        SqliteStore(path)
+    assert refused.value.code is Code.SCHEMA
+    assert path.read_bytes() == before
+
+
+def test_the_audit_is_append_only(tmp_path: Path) -> None:
+    """The database itself refuses to change or delete an audit line."""
+    path = tmp_path / "tokens.db"
+    _issue(path)
+    for change in ("DELETE FROM event", "UPDATE event SET actor = 'mallory'"):
+        with pytest.raises(apsw.ConstraintError, match="audit lines"):
+            _rows(path, change)
+    assert len(_rows(path, "SELECT * FROM event")) == 2
+
+
+def test_verification_is_one_look_by_key(tmp_path: Path) -> None:
+    """Verifying reads one row by its primary key, and a listing only the index that covers it."""
+    path = tmp_path / "tokens.db"
+    _issue(path)
+    plans = [
+        _rows(path, f"EXPLAIN QUERY PLAN {query}")
+        for query in (
+            "SELECT digest, id, uid, username, scopes, expiry, revoked_at, disabled_at"
+            " FROM token WHERE handle = 'x'",
+            "SELECT id, handle, label, scopes, created, expiry FROM token"
+            " INDEXED BY token_listing WHERE uid = 1 AND id >= 5 AND revoked_at IS NULL ORDER BY id",
+        )
+    ]
+    told = [[row[-1] for row in plan] for plan in plans]
+    assert told == [
+        ["SEARCH token USING PRIMARY KEY (handle=?)"],
+        ["SEARCH token USING COVERING INDEX token_listing (uid=? AND id>?)"],
+    ]
