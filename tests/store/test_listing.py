@@ -155,9 +155,9 @@ def _deep(levels: int) -> Condition:
     [
         _all_of(listing.MAX_TESTS),
         _one_of(listing.MAX_TESTS),
-        Any((_all_of(3000), _one_of(3000))),
+        Any((_all_of(2000), _one_of(3000))),
         _deep(listing.MAX_HEIGHT),
-        All((_deep(listing.MAX_HEIGHT - 13), _all_of(5000))),
+        All((_deep(listing.MAX_HEIGHT - 13), _all_of(4000))),
     ],
     ids=range(5),
 )

@@ -136,7 +136,7 @@ def _plain(
 def _conditional(
     connection: apsw.Connection, uid: int, listing: Listing, now: float, version: str
 ) -> Page:
-    # Bound by place: SQLite looks a name up among all others, which takes seconds for thousands of values.
+    # Bound by place: SQLite looks a name up among all others, which is slow for thousands of values.
     values: list[int | float | str] = [uid, now]
 
     def bind(value: int | str) -> str:
