@@ -29,6 +29,7 @@ _LEGACY_CATEGORIES = frozenset({"tokens", "clients", "users", "tickets", "manage
 _NAMED = 100  # characters of an offending scope that a reason repeats
 
 
+@lru_cache(maxsize=4096)
 def covers(held: str, needed: str) -> bool:
     """Whether whoever holds the first scopes may do all that the second allow. Both are canonical."""
     held_set = _closure(held)
@@ -71,7 +72,6 @@ def beyond(held: str, needed: str) -> list[Problem]:
     ]
 
 
-@lru_cache(maxsize=4096)
 def _closure(text: str) -> frozenset[str]:
     scopes = set(words(text))
     scopes.update(

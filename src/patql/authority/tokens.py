@@ -71,6 +71,9 @@ def _random(count: int) -> bytes:
 
 
 def _checksum(body: bytes) -> bytes:
-    rest, low = divmod(crc32(body), 3844)
-    high, middle = divmod(rest, 3844)
-    return _DIGITS[high] + _DIGITS[middle] + _DIGITS[low]
+    number = crc32(body)
+    return (
+        _DIGITS[number // 14776336]
+        + _DIGITS[number // 3844 % 3844]
+        + _DIGITS[number % 3844]
+    )

@@ -29,13 +29,13 @@ class Queries:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self._found = connection.cursor()
+        self._find = connection.cursor().execute
         self._users = connection.cursor()
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
         # `get` reads to the end, which ends the statement: the next one then sees what was committed meanwhile.
-        row = self._found.execute(_FIND, (handle,)).get
+        row = self._find(_FIND, (handle,)).get
         return None if row is None else Record(*row)
 
     def user(self, username: str) -> User | None:
