@@ -66,7 +66,7 @@ class HttpTransport:
         return self._loop.send(requests, concurrency)
 
     def close(self) -> None:
-        """Let go of connections; what is under way is cancelled."""
+        """Let go of connections; what is under way is given up."""
         if self._loop is not None:
             self._loop.close()
             self._loop = None
@@ -85,7 +85,7 @@ class HttpTransport:
         try:
             answer = answers.get()
         except BaseException:
-            self.close()  # the only way to cancel a synchronous request
+            self.close()  # ends the thread: the only way to cancel a synchronous request
             raise
         if isinstance(answer, Exception):
             raise target.no_answer(request, answer) from answer

@@ -27,7 +27,8 @@ class LoopThread:
     def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
         """Answers in order; at most `AHEAD * concurrency` of them wait while the caller is busy elsewhere.
 
-        Closing the iterator cancels what is under way. The caller's thread and the loop's compete for the
+        Closing the iterator sends no more and waits for nothing; pyreqwest lets go of a connection with a request
+        under way when its answer comes, or its time is up. The caller's thread and the loop's compete for the
         interpreter, so the loop is told of progress once per `concurrency` answers rather than for each.
 
         Raises:

@@ -57,7 +57,7 @@ def _match(url: str) -> re.Match[str] | None:
 
 def _without_userinfo(given: str) -> str:
     """The URL without `user:password@`, which must not be shown."""
-    return re.sub(r"//[^/]*@", "//", given)
+    return re.sub(r"//[^/\\]*@", "//", given)
 
 
 def _likely(given: str) -> str:

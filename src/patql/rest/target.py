@@ -26,6 +26,9 @@ CONNECT_TIMEOUT = 10
 TIMEOUT = 60
 """Seconds for a request and the whole of its answer."""
 
+# pyreqwest also calls it a ConnectError where an established connection is closed before the answer.
+_CONNECTING = "client error (Connect)"
+
 
 class Target:
     """A base URL without trailing slash, such as `https://api.linode.com/v4`, and the token that belongs to it."""
@@ -84,9 +87,9 @@ class Target:
             case exceptions.DecodeError():
                 return PatqlError(
                     Code.BAD_RESPONSE,
-                    f"{named} sent a body that can't be decoded: {_cause(error)}",
+                    f"{named} sent a body that can't be read: {_cause(error)}",
                 )
-            case exceptions.ConnectError():
+            case exceptions.ConnectError() if _CONNECTING in _causes(error):
                 return PatqlError(
                     Code.UNREACHABLE,
                     f"can't connect to {self._base}: {_cause(error)}",
@@ -119,10 +122,14 @@ def _headers(headers: "HeaderMap") -> Headers:
     return pairs
 
 
+def _causes(error: exceptions.RequestError) -> list[str]:
+    causes = [cause["message"] for cause in error.details.get("causes") or []]
+    return causes or [error.message]
+
+
 def _cause(error: exceptions.RequestError) -> str:
     """The innermost cause: the outer ones repeat the URL."""
-    causes = error.details.get("causes") or []
-    return causes[-1]["message"] if causes else error.message
+    return _causes(error)[-1]
 
 
 def _what_to_check(cause: str) -> str:

@@ -1,0 +1,75 @@
+"""Requests to a function in this process, and a target that is opened when it is needed."""
+
+from collections.abc import Iterator, Sequence
+
+from patql.kernel.http import Request, Response
+from patql.kernel.secrets import Secret
+from patql.rest.deferred import DeferredTransport
+from patql.rest.inprocess import InProcessTransport
+
+
+class Recorder:
+    """A transport that only remembers."""
+
+    target = "t"
+    acting = "pql_"
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+        """Answer with the concurrency."""
+        return iter([Response(200, [], str(concurrency).encode()) for _ in requests])
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def test_a_function_gets_path_and_credential() -> None:
+    """The request keeps its own headers; answers come one by one."""
+    seen = list[Request]()
+    released = list[bool]()
+
+    def handle(request: Request) -> Response:
+        seen.append(request)
+        return Response(200, [], b"%d" % len(seen))
+
+    transport = InProcessTransport(
+        "embedded", "/v4", handle, Secret("t" * 70), lambda: released.append(True)
+    )
+    answers = transport.send(
+        [Request("GET", "/profile", "a=1", [(b"x", b"y")])] * 3, 16
+    )
+    assert next(answers).body == b"1"
+    assert len(seen) == 1
+    assert [a.body for a in answers] == [b"2", b"3"]
+    assert seen[0] == Request(
+        "GET",
+        "/v4/profile",
+        "a=1",
+        [(b"x", b"y"), (b"authorization", b"Bearer " + b"t" * 70)],
+    )
+    assert transport.acting == "t" * 16
+    transport.close()
+    assert released == [True]
+
+
+def test_a_deferred_target_is_opened_once_and_only_if_needed() -> None:
+    """Closing one that was never opened opens nothing."""
+    made = list[Recorder]()
+
+    def connect() -> Recorder:
+        made.append(Recorder())
+        return made[-1]
+
+    transport = DeferredTransport("t", connect)
+    assert transport.target == "t"
+    transport.close()
+    assert made == []
+    request = Request("GET", "/")
+    assert [a.body for a in transport.send([request], 3)] == [b"3"]
+    assert transport.acting == "pql_"
+    assert [a.body for a in transport.send([request], 4)] == [b"4"]
+    transport.close()
+    assert [recorder.closed for recorder in made] == [1]

@@ -1,0 +1,76 @@
+"""Which URLs can be a target, and which origin they belong to."""
+
+import pytest
+
+from patql.kernel.errors import Code, PatqlError
+from patql.rest.origin import Base, parse
+
+
+@pytest.mark.parametrize(
+    ("given", "origin", "exposed"),
+    [
+        ("https://api.linode.com/v4", "https://api.linode.com", False),
+        ("https://api.linode.com/v4beta", "https://api.linode.com", False),
+        ("https://api.linode.com:443/v4", "https://api.linode.com", False),
+        ("https://api.linode.com:80/v4", "https://api.linode.com:80", False),
+        ("HTTPS://API.Linode.COM/v4", "https://api.linode.com", False),
+        ("http://127.0.0.1:8080/v4", "http://127.0.0.1:8080", False),
+        ("http://127.9.9.9/v4", "http://127.9.9.9", False),
+        ("http://localhost:80/v4", "http://localhost", False),
+        ("http://[::1]:8080/v4", "http://[::1]:8080", False),
+        ("https://example.com/behind/a/path/v4", "https://example.com", False),
+        ("http://10.0.0.1/v4", "http://10.0.0.1", True),
+        ("http://example.com/v4", "http://example.com", True),
+        ("http://127.0.0.1.example.com/v4", "http://127.0.0.1.example.com", True),
+        ("http://localhost.example.com/v4", "http://localhost.example.com", True),
+        ("http://2130706433/v4", "http://2130706433", True),
+    ],
+)
+def test_a_target_has_an_origin(given: str, origin: str, *, exposed: bool) -> None:
+    """Scheme, host, and port unless it is the scheme's own; plain http beyond loopback is exposed."""
+    base = parse(given)
+    assert (base.origin, base.exposed) == (origin, exposed)
+
+
+def test_the_path_keeps_its_case() -> None:
+    """Only scheme and host are folded."""
+    assert parse("HTTP://LocalHost/Some/v4") == Base(
+        "http://localhost/Some/v4", "http://localhost", exposed=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "likely"),
+    [
+        ("https://api.linode.com", "https://api.linode.com/v4"),
+        ("https://api.linode.com/", "https://api.linode.com/v4"),
+        ("https://api.linode.com/v4/", "https://api.linode.com/v4"),
+        ("https://api.linode.com/v4beta/profile", "https://api.linode.com/v4beta"),
+        (
+            "https://api.linode.com/v4/profile/tokens?page=2",
+            "https://api.linode.com/v4",
+        ),
+        ("api.linode.com/v4", "https://api.linode.com/v4"),
+        ("localhost:8080", "http://localhost:8080/v4"),
+        ("127.0.0.1:8080/v4", "http://127.0.0.1:8080/v4"),
+        ("http://example.com/api", "http://example.com/api/v4"),
+        ("ftp://example.com/v4", "https://example.com/v4"),
+        ("https://me:hidden@example.com/v4", "https://example.com/v4"),
+        ("https://example.com/v4#x", "https://example.com/v4"),
+        ("https://example.com/v5", "https://example.com/v5/v4"),
+        ("https://example.com/../v4", "http://127.0.0.1:8080/v4"),
+        ("https://exämple.com/v4", "http://127.0.0.1:8080/v4"),
+        ("https://example.com\\@evil.com/v4", "http://127.0.0.1:8080/v4"),
+        ("https://example.com/v4\n", "https://example.com/v4"),
+        ("", "http://127.0.0.1:8080/v4"),
+    ],
+)
+def test_anything_else_is_refused_with_the_likely_url(given: str, likely: str) -> None:
+    """The one that was meant can be copied from the error, and a password isn't repeated."""
+    with pytest.raises(PatqlError) as caught:
+        parse(given)
+    assert caught.value.code is Code.USAGE
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith(f" {likely}")
+    assert "hidden" not in str(caught.value)
+    assert parse(likely).url == likely
