@@ -12,7 +12,7 @@ from sqlglot import exp
 from patql.catalog.document import Access, Column, Method, Parameter, Resource
 from patql.catalog.names import Catalog
 from patql.engine.constants import Constants
-from patql.engine.scope import Scope
+from patql.engine.scope import Scope, bare
 from patql.kernel.errors import Code, SqlError
 
 Value = str | int | float | bool
@@ -149,7 +149,10 @@ def _take_arguments(occurrence: Occurrence, bound: Bound, constants: Constants) 
                 other
             ):
                 continue
-            value = as_argument(parameter, constants.value(other))
+            value = constants.value(other)
+            if parameter.type == "integer" and isinstance(value, str):
+                value = constants.whole(value)
+            value = as_argument(parameter, value)
             if value is not None:
                 occurrence.arguments[parameter.name] = value
 
@@ -161,7 +164,7 @@ def _equalities(
     for conjunct in _conjuncts(where.this) if where else ():
         if not isinstance(conjunct, exp.EQ):
             continue
-        left, right = conjunct.this.unnest(), conjunct.expression.unnest()
+        left, right = bare(conjunct.this), bare(conjunct.expression)
         if isinstance(left, exp.Column):
             yield left, right
         if isinstance(right, exp.Column):
@@ -169,7 +172,7 @@ def _equalities(
 
 
 def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    condition = condition.unnest()
+    condition = bare(condition)
     if isinstance(condition, exp.And):
         yield from _conjuncts(condition.this)
         yield from _conjuncts(condition.expression)

@@ -20,6 +20,16 @@ _VARYING = frozenset(
     }
 )
 
+_INSTANTS = ("DATE", "TIMESTAMP", "VARCHAR")
+_FIRST = "TIMESTAMP '0001-01-01'"
+_LAST = "TIMESTAMP '9999-12-31 23:59:59.999999'"
+
+_NO_CONSTANTS = (
+    *(exp.Column, exp.Query, exp.Star, exp.AggFunc, exp.Window),  # they depend on rows
+    *(exp.Rand, exp.Uuid),  # they differ from call to call
+    *(exp.Any, exp.All),  # they mean something only on the side of a comparison
+)
+
 
 class Constants:
     """Evaluates what doesn't depend on any row."""
@@ -30,11 +40,7 @@ class Constants:
     def is_constant(self, expression: exp.Expr) -> bool:
         """Whether an expression has one value for the whole statement."""
         for node in expression.walk():
-            if isinstance(
-                node, (exp.Column, exp.Query, exp.Star, exp.AggFunc, exp.Window)
-            ):
-                return False
-            if isinstance(node, (exp.Rand, exp.Uuid)):
+            if isinstance(node, _NO_CONSTANTS):
                 return False
             if isinstance(node, exp.Anonymous) and node.name.upper() in _VARYING:
                 return False
@@ -50,10 +56,35 @@ class Constants:
             return expression.this if expression.is_string else _number(expression.this)
         return self._relational.value(expression.sql(DIALECT))
 
-    def instant(self, text: str) -> datetime | None:
-        """The instant that a text reads as, zones applied and UTC where it has none; None where it reads as none."""
-        found = self._relational.value("TRY_CAST(? AS TIMESTAMPTZ)", text)
+    def instant(self, expression: exp.Expr) -> datetime | None:
+        """The instant, in UTC, that a constant date, time or text stands for; None where it stands for none.
+
+        What lies outside the years 1 to 9999 becomes the first or the last instant of them, which no row has: a
+        server can't write what lies beyond.
+
+        Raises:
+            SqlError: the constant can't be evaluated.
+        """
+        sql = expression.sql(DIALECT)
+        kind = (
+            "VARCHAR"
+            if expression.is_string
+            else str(self._relational.value(f"typeof({sql})"))
+        )
+        if not kind.startswith(_INSTANTS):
+            return None
+        at = f"CAST(TRY_CAST({sql} AS TIMESTAMPTZ) AS TIMESTAMP)"
+        bounded = f"CASE WHEN {at} IS NOT NULL THEN greatest(least({at}, {_LAST}), {_FIRST}) END"
+        found = self._relational.value(bounded)
         return found if isinstance(found, datetime) else None
+
+    def whole(self, text: str) -> int:
+        """A text as an integer, as the relational engine would compare it with one.
+
+        Raises:
+            SqlError: it can't be one.
+        """
+        return int(self._relational.value("CAST(? AS BIGINT)", text))
 
 
 def _number(text: str) -> int | float:

@@ -121,9 +121,9 @@ def parse_exec(cursor: Cursor) -> Exec:
     while cursor.take("@"):
         is_body = cursor.take("@") is not None
         key = cursor.identifier("a parameter's name")
-        place = cursor.token
         if not cursor.take("="):
             cursor.fail(f"= after @{key}")
+        place = cursor.token
         if is_body and key.casefold() != "json":
             raise SqlError(
                 Code.SYNTAX, f"a body is given as @@json = '{{…}}', not as @@{key}"

@@ -43,7 +43,8 @@ def insert(statement: Insert, session: Session) -> Iterator[Result]:
     )
     created = Created(resource, method, returning, session)
     failure = _send_all(requests, created, session)
-    yield from created.results()
+    if created or failure is None:
+        yield from created.results()
     if failure is not None:
         raise _part_way(failure, len(created), len(requests))
 

@@ -15,6 +15,7 @@ from patql.engine.bind import Bound
 from patql.engine.constants import Constants
 from patql.engine.dialect import DIALECT
 from patql.engine.relate import Relational
+from patql.engine.scope import bare
 from patql.kernel.errors import SqlError
 
 _COMPARISONS = (
@@ -50,7 +51,7 @@ def compare_instants(
             bound.changed = True
             continue
         for side in sides:
-            wire = to_wire(side, constants) if side not in varying else None
+            wire = wire_form(constants.instant(side)) if side not in varying else None
             if wire is not None:
                 _keep_heading(bound, column)
                 side.replace(exp.Literal.string(wire))
@@ -68,22 +69,11 @@ def is_instant(bound: Bound, column: exp.Column) -> bool:
     return described is not None and described.format == WIRE
 
 
-def to_wire(side: exp.Expr, constants: Constants) -> str | None:
-    """A constant date or time in the wire's form, with a fraction only where it has one; None where it is none.
+def wire_form(value: object) -> str | None:
+    """A date or a time as the API writes it, with a fraction only where it has one; None for anything else.
 
     A fraction makes the text longer than any that the server sends, and text then still orders as instants do.
-
-    Raises:
-        SqlError: the constant can't be evaluated.
     """
-    value = constants.value(side)
-    if isinstance(value, str):
-        value = constants.instant(value)
-    return wire_form(value)
-
-
-def wire_form(value: object) -> str | None:
-    """A date or a time as the API writes it, None for anything else."""
     if isinstance(value, datetime):
         naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return naive.isoformat()
@@ -93,17 +83,18 @@ def wire_form(value: object) -> str | None:
 def _comparisons(tree: exp.Query) -> Iterator[tuple[exp.Column, list[exp.Expr]]]:
     for node in tree.walk():
         if isinstance(node, _COMPARISONS):
-            left, right = node.this.unnest(), node.expression.unnest()
+            left, right = bare(node.this), bare(node.expression)
             if isinstance(left, exp.Column):
                 yield left, [right]
             elif isinstance(right, exp.Column):
                 yield right, [left]
-        elif isinstance(node, (exp.Between, exp.In)) and isinstance(
-            node.this.unnest(), exp.Column
-        ):
+        elif isinstance(node, (exp.Between, exp.In)):
+            column = bare(node.this)
+            if not isinstance(column, exp.Column):
+                continue
             bounds = (node.args.get("low"), node.args.get("high"))
             sides = [s for s in (*bounds, *node.expressions) if s is not None]
-            yield node.this.unnest(), [side.unnest() for side in sides]
+            yield column, [bare(side) for side in sides]
 
 
 def _column(bound: Bound, table: exp.Table, name: str) -> Column | None:

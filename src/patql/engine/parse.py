@@ -136,9 +136,7 @@ def _insert(tree: exp.Insert) -> Insert:
     if tree.args.get("default"):
         source = None
     elif isinstance(source, exp.Values):
-        if any(
-            column.name.upper() == "DEFAULT" for column in source.find_all(exp.Column)
-        ):
+        if any(word.name.upper() == "DEFAULT" for word in source.find_all(exp.Var)):
             message = "DEFAULT isn't accepted as a value; leave the column out instead"
             raise SqlError(Code.UNSUPPORTED, message)
         source = exp.select("*").from_(source.copy())

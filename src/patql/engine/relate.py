@@ -49,7 +49,9 @@ _CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
     (duckdb.InterruptException, Code.CANCELLED),
 )
 _CARET = re.compile(r"\n\nLINE (\d+): .*", re.DOTALL)
-_COLUMN = re.compile(r'Referenced column "(.+?)" (?:was )?not found')
+_COLUMN = re.compile(
+    r'Referenced column "(.+?)" (?:was )?not found|does not have a column named "(.+?)"'
+)
 
 
 class UnknownColumnError(SqlError):
@@ -74,6 +76,7 @@ class Relational:
             f"CREATE MACRO \"{name}\"() AS CAST(getvariable('patql_now') AS {kind})"
             for name, kind in _PRESENT.items()
         ]
+        setup.append("SET lock_configuration = true")
         self._connection.execute("; ".join(setup))
 
     def close(self) -> None:
@@ -148,7 +151,9 @@ class Relational:
             SqlError: the expression can't be evaluated.
         """
         with translated():
-            rows = self._connection.execute(f"SELECT {sql}", list(parameters)).fetchall()
+            rows = self._connection.execute(
+                f"SELECT {sql}", list(parameters)
+            ).fetchall()
         return rows[0][0]
 
     def _select(self, sql: str) -> duckdb.DuckDBPyRelation:
@@ -195,7 +200,7 @@ def _translate(error: duckdb.Error) -> PatqlError:
     )
     number = int(line[1]) if line else None
     if missing := _COLUMN.search(message):
-        return UnknownColumnError(missing[1], number, _caret(text))
+        return UnknownColumnError(missing[1] or missing[2], number, _caret(text))
     return SqlError(
         code, message, line=number, column=_caret(text), hint=details.strip() or None
     )

@@ -9,6 +9,7 @@ from patql.catalog.document import Method, Resource
 from patql.engine import query
 from patql.engine.plan import Step
 from patql.engine.result import Result
+from patql.engine.scope import bare
 from patql.engine.session import Session
 from patql.kernel.errors import Code, SqlError
 
@@ -97,7 +98,7 @@ def _is_star(projection: exp.Expr) -> bool:
 def _shows(projection: exp.Expr, name: str) -> bool:
     if _is_star(projection):
         return True
-    inner = projection.unalias().unnest()
+    inner = bare(projection.unalias())
     return isinstance(inner, exp.Column) and inner.name.casefold() == name.casefold()
 
 

@@ -67,7 +67,7 @@ class Scope:
             if isinstance(projection, exp.Star) and not projection.args.get("except_"):
                 return self._through_star(query, name, depth)
             if projection.alias_or_name.casefold() == name.casefold():
-                inner = projection.unalias().unnest()
+                inner = bare(projection.unalias())
                 return (
                     self.origin(inner, depth - 1)
                     if isinstance(inner, exp.Column)
@@ -105,6 +105,13 @@ class Scope:
                     return cte  # type: ignore[no-any-return]
             node = node.parent
         return None
+
+
+def bare(expression: exp.Expr) -> exp.Expr:
+    """An expression without the parentheses around it; a subquery keeps its own."""
+    while isinstance(expression, exp.Paren):
+        expression = expression.this
+    return expression
 
 
 def _selects_around(node: exp.Expr) -> Iterator[exp.Select]:

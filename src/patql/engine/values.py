@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from sqlglot import exp
 
 from patql.catalog.document import Column, Method, Resource
 from patql.engine.bind import nearest
@@ -56,7 +57,8 @@ def to_json(column: Column, value: object, constants: Constants) -> Any:  # noqa
     if value is None:
         return None
     if column.format == WIRE:
-        instant = constants.instant(value) if isinstance(value, str) else value
+        text = exp.Literal.string(value) if isinstance(value, str) else None
+        instant = constants.instant(text) if text else value
         return wire_form(instant) or str(value)
     try:
         return _CONVERSIONS[column.type](value)
