@@ -16,7 +16,10 @@ def main() -> None:
     """Send what standard input lists."""
     port, connections = int(sys.argv[1]), int(sys.argv[2])
     requests = iter(
-        [REQUEST.format(*line.split(" ")).encode() for line in sys.stdin.read().splitlines()]
+        [
+            REQUEST.format(*line.split(" ")).encode()
+            for line in sys.stdin.read().splitlines()
+        ]
     )
     sockets = [
         socket.create_connection(("127.0.0.1", port)) for _ in range(connections)

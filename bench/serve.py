@@ -3,6 +3,9 @@
 `python -m bench.serve [ROUNDS]` prints both comparisons as JSON.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
 import json
 import os
 import statistics
@@ -10,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,7 +89,7 @@ def fill(path: Path) -> list[str]:
 
 
 @contextmanager
-def serving(factory: str, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+def serving(factory: str, environment: dict[str, str]) -> Generator[tuple[int, int]]:
     """A server process around a factory: its process id and port."""
     code = f"from patql.faces.http.server import run; run({factory!r}, port=0)"
     with subprocess.Popen(
@@ -99,7 +102,9 @@ def serving(factory: str, environment: dict[str, str]) -> Iterator[tuple[int, in
         assert server.stderr is not None
         line = server.stderr.readline()
         port = int(line.split("/v4")[0].rpartition(":")[2])
-        drain = subprocess.Popen(["cat"], stdin=server.stderr, stdout=subprocess.DEVNULL)
+        drain = subprocess.Popen(
+            ["cat"], stdin=server.stderr, stdout=subprocess.DEVNULL
+        )
         try:
             yield server.pid, port
         finally:
@@ -170,9 +175,7 @@ def run(rounds: int) -> list[dict[str, Any]]:
 def _profile(
     real: tuple[int, int], same: tuple[int, int], secrets: list[str], rounds: int
 ) -> dict[str, Any]:
-    requests = [
-        f"/v4/profile {secrets[n % len(secrets)]}" for n in range(REQUESTS)
-    ]
+    requests = [f"/v4/profile {secrets[n % len(secrets)]}" for n in range(REQUESTS)]
     for server in (real, same):
         spent(*server, requests, CONNECTIONS)
     values: list[float] = []
@@ -233,4 +236,8 @@ def _result(
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]) if sys.argv[1:] else 5), indent=2, ensure_ascii=False))
+    print(
+        json.dumps(
+            run(int(sys.argv[1]) if sys.argv[1:] else 5), indent=2, ensure_ascii=False
+        )
+    )

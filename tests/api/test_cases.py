@@ -86,8 +86,9 @@ def _matches(expected: Any, sent: Any) -> bool:  # noqa: ANN401
             for key, value in cast("dict[str, Any]", expected).items()
         )
     if isinstance(expected, list):
-        elements: list[Any] = expected
-        return len(elements) == len(sent) and all(map(_matches, elements, sent))
+        elements = cast("list[object]", expected)
+        pairs = zip(elements, sent, strict=False)
+        return len(elements) == len(sent) and all(_matches(*pair) for pair in pairs)
     if expected == "<16>":
         return len(sent) == SHOWN
     if expected == "<secret>":

@@ -64,6 +64,12 @@ class App:
         self._log = AccessLog(write, SystemClock())
         self._writers = ThreadPoolExecutor(WRITERS, "patql-write")
 
+    def close(self) -> None:
+        """Finish what is being written, and let go of everything; the application can't be used afterwards."""
+        self._writers.shutdown()
+        self._log.flush()
+        self._api.close()
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
         if scope["type"] == "http":
@@ -104,9 +110,7 @@ class App:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._writers.shutdown()
-        self._log.flush()
-        self._api.close()
+        self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _note(self, scope: Message, response: Response) -> None:

@@ -45,8 +45,7 @@ def run(
         insecure: serve a public address without TLS.
 
     Raises:
-        PatqlError: USAGE where it can't or must not listen there so, UNAVAILABLE where the workers won't start; and
-            whatever the factory raises.
+        PatqlError: USAGE where it can't or must not listen there so; and whatever the factory raises.
     """
     if (tls_cert is None) != (tls_key is None):
         raise PatqlError(
@@ -58,8 +57,11 @@ def run(
             f"{host} can be reached from elsewhere, and tokens would pass there unencrypted",
             hint="give --tls-cert and --tls-key, or --insecure where something in front of it does TLS",
         )
+    application = import_from_string(factory)()
+    if workers > 1:  # each makes its own; this one has shown that they can
+        application.close()
     config = uvicorn.Config(
-        factory if workers > 1 else import_from_string(factory)(),
+        factory if workers > 1 else application,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -83,7 +85,7 @@ def run(
     sys.stderr.write(f"patql serves {where}/v4 until it is interrupted\n")
     sys.stderr.flush()
     if workers > 1:
-        _supervise(config, listener)
+        Multiprocess(config, [listener]).run()
     else:
         _serve(config, listener)
 
@@ -93,13 +95,6 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _obeyed)
     uvicorn.Server(config).run([listener])
-
-
-def _supervise(config: uvicorn.Config, listener: socket.socket) -> None:
-    supervisor = Multiprocess(config, [listener])
-    supervisor.run()
-    if any(process.exitcode for process in supervisor.processes):
-        raise PatqlError(Code.UNAVAILABLE, "the server's workers did not start")
 
 
 def _obeyed(_number: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,182 @@
+"""The ASGI application by itself: what it does when something fails, and what it writes down."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from patql.api.api import Api
+from patql.faces.http.access_log import FULL, AccessLog
+from patql.faces.http.app import App
+from patql.kernel.clock import ManualClock
+from patql.kernel.errors import Code, PatqlError
+from patql.kernel.http import Request, Response
+
+SECRET = "pql_" + "a1B2" * 15
+Message = MutableMapping[str, Any]
+
+
+class Failing(Api):
+    """An API that meets an error in every request."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.closed = False
+
+    def _answer(self, request: Request) -> Response:
+        raise self.error
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def scope(method: str = "GET") -> Message:
+    """A request as a server gives it to the application."""
+    return {
+        "type": "http",
+        "method": method,
+        "path": "/v4/profile",
+        "query_string": b"",
+        "headers": [],
+        "scheme": "http",
+        "client": None,
+    }
+
+
+def run(app: App, scope: Message, *received: Message) -> list[Message]:
+    """What the application sends for a request."""
+    waiting = list(received)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return waiting.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_unexpected_error(method: str) -> None:
+    """An unexpected error is written down with where it happened, without the secrets in it."""
+    written: list[bytes] = []
+    app = App(Failing(ValueError(f"bad {SECRET}")), written.append)
+    sent = run(app, scope(method))
+    assert [message["type"] for message in sent] == [
+        "http.response.start",
+        "http.response.body",
+    ]
+    assert sent[0]["status"] == 500
+    text = b"".join(written).decode()
+    assert text.startswith("Traceback")
+    assert "ValueError: bad pql_a1B2a1B2a1B2…" in text
+    assert SECRET not in text
+
+
+def test_known_error() -> None:
+    """An error that has a name is one line."""
+    written: list[bytes] = []
+    app = App(Failing(PatqlError(Code.UNAVAILABLE, "disk full")), written.append)
+    run(app, scope())
+    assert written == [b"unavailable: disk full\n"]
+
+
+def test_client_gone() -> None:
+    """Nothing is done, nor said, where the client went before its body had come."""
+    app = App(Failing(ValueError()), lambda _: None)
+    part = {"type": "http.request", "body": b"{", "more_body": True}
+    assert run(app, scope("POST"), part, {"type": "http.disconnect"}) == []
+
+
+def test_life() -> None:
+    """The application starts and stops with the server; at the end its log is written and its API closed."""
+    written: list[bytes] = []
+    api = Failing(PatqlError(Code.UNAVAILABLE, "disk full"))
+    app = App(api, written.append)
+    run(app, scope())
+    sent = run(
+        app,
+        {"type": "lifespan"},
+        {"type": "lifespan.startup"},
+        {"type": "lifespan.shutdown"},
+    )
+    assert [message["type"] for message in sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    assert api.closed
+    assert b" - - GET /v4/profile 503 " in written[-1]
+
+
+@pytest.mark.parametrize(
+    ("authorization", "shown"),
+    [
+        (f"Bearer {SECRET}", SECRET[:16]),
+        (f"bearer  {SECRET} ", SECRET[:16]),
+        (f"Bearer {'0f' * 32}", "0f" * 8),
+        ("Bearer hunter2", "-"),
+        (f"Bearer {'x' * 47}", "-"),
+        (f"Bearer {'x' * 30} {'x' * 30}", "-"),
+        (f"Basic {SECRET}", "-"),
+        (SECRET, "-"),
+        ("", "-"),
+    ],
+)
+def test_shown_of_a_token(authorization: str, shown: str) -> None:
+    """Of what has a token's shape 16 characters are shown, of anything else nothing."""
+    written: list[bytes] = []
+    log = AccessLog(written.append, ManualClock(0))
+    headers = [(b"host", b"x"), (b"authorization", authorization.encode())]
+    log.add("::1", headers, "GET", "/", 200, 7)
+    log.flush()
+    expected = f"1970-01-01T00:00:00 ::1 {shown} GET / 200 7\n"
+    assert b"".join(written).decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/a b", "/a\\x20b"),
+        ("/a\r\n1970 forged", "/a\\r\\n1970\\x20forged"),
+        ("/\u202e\x1b[31m", "/\\u202e\\x1b[31m"),
+        ("/\udcff", "/\\udcff"),
+        (f"/{SECRET}/x", f"/{SECRET[:16]}…/x"),
+        ("/" + "-x" * 1000, ("/" + "-x" * 1000)[:500]),
+    ],
+)
+def test_path_on_one_line(path: str, shown: str) -> None:
+    """Whatever a path holds, its line is one line with six spaces in it."""
+    written: list[bytes] = []
+    log = AccessLog(written.append, ManualClock(0))
+    log.add("::1", [], "GET", path, 404, 0)
+    log.flush()
+    (line,) = b"".join(written).decode().splitlines()
+    assert line.split(" ") == [
+        "1970-01-01T00:00:00",
+        "::1",
+        "-",
+        "GET",
+        shown,
+        "404",
+        "0",
+    ]
+
+
+def test_lines_are_gathered() -> None:
+    """Lines are written many at once: when told to, and when there are many."""
+    written: list[bytes] = []
+    log = AccessLog(written.append, ManualClock(0))
+    firsts = [log.add("::1", [], "GET", "/", 200, 0) for _ in range(3)]
+    assert firsts == [True, False, False]
+    assert not written
+    log.flush()
+    assert len(written) == 1
+    log.flush()
+    assert len(written) == 1
+    assert log.add("::1", [], "GET", "/", 200, 0)
+    while len(written) == 1:
+        log.add("::1", [], "GET", "/", 200, 0)
+    assert len(written[1]) > FULL
