@@ -57,7 +57,7 @@ def update(statement: Update, session: Session) -> Iterator[Result]:
         statement, [exp.column(key, quoted=True), *values], method, session
     ).matches
     constants = Constants(session.relational)
-    requests = []
+    requests: list[Request] = []
     for match in matches:
         pairs = zip(fields, match.row[1:], strict=True)
         body = {

@@ -94,7 +94,7 @@ class Decoder:
         if self._object_key is not None:
             rows, envelope = value.rows, value
         else:
-            rows, envelope = value if isinstance(value, list) else [value], None
+            rows, envelope = _as_list(value), None
         return Page(
             self._batch(rows, where),
             len(rows),
@@ -108,7 +108,13 @@ class Decoder:
             _array(list(map(getter, rows)), column, where)
             for getter, column in zip(self._getters, self._columns, strict=True)
         ]
-        return arrow.RecordBatch.from_arrays(arrays, schema=self.schema)
+        return arrow.RecordBatch.from_arrays(  # pyright: ignore[reportUnknownMemberType]  (its stubs)
+            arrays, schema=self.schema
+        )
+
+
+def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  (rows of a type made at run time)
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
 
 
 def _field(kind: str, name: str) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """The statements that aren't SQL: EXEC, SHOW and DESCRIBE, read from sqlglot's tokens."""
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import msgspec
 from sqlglot.tokenizer_core import Token, TokenType
@@ -196,4 +196,4 @@ def _object(value: object, place: Token | None) -> Json:
     if not isinstance(body, dict):
         message = '@@json takes an object in quotes, such as \'{"label": "ci"}\''
         raise SqlError(Code.SYNTAX, message, line=line, column=column)
-    return body
+    return cast("Json", body)

@@ -120,10 +120,12 @@ def _is_temporal(bound: Bound, side: exp.Expr, relational: Relational) -> bool:
     return described.type.startswith(_TEMPORAL)
 
 
-def _copied(clause: object) -> object:
+def _copied(
+    clause: exp.Expr | list[exp.Expr] | None,
+) -> exp.Expr | list[exp.Expr] | None:
     if isinstance(clause, list):
         return [node.copy() for node in clause]
-    return clause.copy() if isinstance(clause, exp.Expr) else None
+    return clause.copy() if clause else None
 
 
 def _keep_heading(bound: Bound, column: exp.Column) -> None:

@@ -1,7 +1,7 @@
 """The relational engine: a locked-down DuckDB in which resources stand as views over fetched rows."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -166,10 +166,7 @@ class Relational:
             raise SqlError(
                 Code.UNSUPPORTED, "this isn't one SELECT to the relational engine"
             )
-        relation = self._connection.sql(sql)
-        if relation is None:
-            raise SqlError(Code.UNSUPPORTED, "this SELECT returns nothing")
-        return relation
+        return self._connection.sql(sql)
 
 
 def quote(name: str) -> str:
@@ -178,7 +175,7 @@ def quote(name: str) -> str:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated() -> Generator[None]:
     """DuckDB's errors as ours, with the line in the statement where DuckDB knows it."""
     try:
         yield

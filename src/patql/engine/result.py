@@ -23,7 +23,7 @@ class Source(Protocol):
         """All rows."""
         ...
 
-    def __arrow_c_stream__(self, requested_schema: object = ..., /) -> object:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """All rows, as an Arrow stream (the Arrow PyCapsule interface)."""
         ...
 
@@ -78,5 +78,5 @@ class Result:
         import arro3.core
 
         if self._source is None:
-            return arro3.core.Table.from_pydict({})
+            return arro3.core.Table.from_batches([], schema=arro3.core.Schema([]))
         return arro3.core.Table.from_arrow(self._source)

@@ -102,7 +102,8 @@ class Scope:
             with_ = node.args.get("with_")
             for cte in with_.expressions if with_ else ():
                 if cte.alias.casefold() == table.name.casefold():
-                    return cte  # type: ignore[no-any-return]
+                    found: exp.CTE = cte
+                    return found
             node = node.parent
         return None
 

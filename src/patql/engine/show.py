@@ -34,14 +34,16 @@ class Lines:
         """All rows."""
         return self._rows
 
-    def __arrow_c_stream__(self, requested_schema: object = None, /) -> object:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """All rows, as an Arrow stream."""
         import arro3.core as arrow
 
         columns = list(zip(*self._rows, strict=True)) or [()] * len(self._headings)
         text = arrow.DataType.string()
         arrays = [arrow.Array(list(column), type=text) for column in columns]
-        table = arrow.Table.from_pydict(dict(zip(self._headings, arrays, strict=True)))
+        table = arrow.Table.from_arrays(  # pyright: ignore[reportUnknownMemberType]  (its stubs)
+            arrays, names=self._headings
+        )
         return table.__arrow_c_stream__(requested_schema)
 
 
