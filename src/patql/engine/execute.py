@@ -1,9 +1,9 @@
-"""One statement to its results: which of the engine's verbs does it."""
+"""One statement to its results: which of the engine's verbs does it. Verbs are imported when they are first used."""
 
 from collections.abc import Iterator
 from typing import assert_never
 
-from patql.engine import call, change, insert, query, show
+from patql.engine import query
 from patql.engine.result import Result
 from patql.engine.session import Session
 from patql.engine.statement import (
@@ -28,16 +28,28 @@ def execute(statement: Statement, session: Session) -> Iterator[Result]:
         case Query():
             yield query.run(statement.tree, session, statement.text)
         case Insert():
-            yield from insert.insert(statement, session)
+            from patql.engine.insert import insert
+
+            yield from insert(statement, session)
         case Update():
-            yield from change.update(statement, session)
+            from patql.engine.change import update
+
+            yield from update(statement, session)
         case Delete():
-            yield from change.delete(statement, session)
+            from patql.engine.change import delete
+
+            yield from delete(statement, session)
         case Exec():
-            yield call.call(statement, session)
+            from patql.engine.call import call
+
+            yield call(statement, session)
         case Show():
-            yield show.show(statement, session.catalog)
+            from patql.engine.show import show
+
+            yield show(statement, session.catalog)
         case Describe():
-            yield show.describe(statement, session.catalog)
+            from patql.engine.show import describe
+
+            yield describe(statement, session.catalog)
         case _:
             assert_never(statement)

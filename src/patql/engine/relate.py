@@ -37,7 +37,9 @@ _PRESENT = {
     "localtime": "TIME",
     "current_localtime": "TIME",
 }
-"""DuckDB's names for the present, each shadowed by a macro over the statement's one instant."""
+"""DuckDB's names for the present, each shadowed by a macro that is the statement's one instant."""
+
+_ASKS_NOW = re.compile("|".join(_PRESENT), re.IGNORECASE)
 
 _CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
     (duckdb.ParserException, Code.SYNTAX),
@@ -71,13 +73,10 @@ class Relational:
         self._providers = set[str]()
         self._schemas = set[tuple[str, str]]()
         self._published = dict[str, str]()
-        setup = ["SET TimeZone='UTC'", "SET VARIABLE patql_now = TIMESTAMPTZ 'epoch'"]
-        setup += [
-            f"CREATE MACRO \"{name}\"() AS CAST(getvariable('patql_now') AS {kind})"
-            for name, kind in _PRESENT.items()
-        ]
-        setup.append("SET lock_configuration = true")
-        self._connection.execute("; ".join(setup))
+        self._now = 0.0
+        self._knows_now = False
+        setup = "SET TimeZone = 'UTC'; SET lock_configuration = true"
+        self._connection.execute(setup)
 
     def close(self) -> None:
         """Free its memory."""
@@ -85,8 +84,20 @@ class Relational:
 
     def set_now(self, seconds: float) -> None:
         """Fix the instant that `now()` and its kin give; `seconds` since the epoch."""
-        instant = datetime.fromtimestamp(seconds, UTC).isoformat()
-        self._connection.execute(f"SET VARIABLE patql_now = TIMESTAMPTZ '{instant}'")
+        self._now = seconds
+        self._knows_now = False
+
+    def _require_now(self, sql: str) -> None:
+        """Shadow DuckDB's clock by ours, for statements that ask for the present: it takes a few milliseconds."""
+        if self._knows_now or not _ASKS_NOW.search(sql):
+            return
+        instant = datetime.fromtimestamp(self._now, UTC).isoformat()
+        macros = (
+            f"CREATE OR REPLACE MACRO \"{name}\"() AS CAST(TIMESTAMPTZ '{instant}' AS {kind})"
+            for name, kind in _PRESENT.items()
+        )
+        self._connection.execute("; ".join(macros))
+        self._knows_now = True
 
     def publish(
         self, view: Sequence[str], table: "arro3.core.Table", projection: str
@@ -150,6 +161,7 @@ class Relational:
         Raises:
             SqlError: the expression can't be evaluated.
         """
+        self._require_now(sql)
         with translated():
             rows = self._connection.execute(
                 f"SELECT {sql}", list(parameters)
@@ -157,6 +169,7 @@ class Relational:
         return rows[0][0]
 
     def _select(self, sql: str) -> duckdb.DuckDBPyRelation:
+        self._require_now(sql)
         # What reads as one SELECT to us must be one SELECT to DuckDB: the two tokenizers could disagree.
         statements = self._connection.extract_statements(sql)
         if (
