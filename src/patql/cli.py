@@ -1,6 +1,7 @@
 """The command line: `patql "SQL…"`, and the sub-commands beside it."""
 
 import argparse
+import gc
 import os
 import re
 import signal
@@ -140,6 +141,7 @@ def _describe_database(parser: argparse.ArgumentParser) -> None:
 
 
 def _query(given: argparse.Namespace) -> int:
+    gc.set_threshold(200_000)  # what is imported stays: looking through it costs 5 %
     from patql import config
     from patql.compose import Choice
     from patql.faces.console.query import Query, execute

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.rest.conftest import Server, Start
 
 from patql import __version__
 from patql.kernel.errors import Code, PatqlError
@@ -18,8 +19,6 @@ from patql.kernel.secrets import Secret
 from patql.rest import target
 from patql.rest.http import HttpTransport
 from patql.rest.loop import AHEAD
-
-from tests.rest.conftest import Server, Start
 
 TOKEN = Secret("pql_" + "x" * 66)
 
