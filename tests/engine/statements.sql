@@ -69,7 +69,7 @@ SELECT {'a': id, 'b': label}.a, struct_pack(x := id).x, row(id, label) FROM lino
 SELECT MAP {'k': id}['k'], MAP([1, 2], ['a', 'b'])[2] FROM linode.profile.tokens t ORDER BY id
 SELECT list_transform([1, 2, 3], lambda x: x + id), [x * 2 FOR x IN [1, 2, 3] IF x > 1] FROM linode.profile.tokens t ORDER BY id LIMIT 2
 SELECT list(id ORDER BY id DESC), string_agg(label, ',' ORDER BY id), array_agg(DISTINCT label ORDER BY label) FROM linode.profile.tokens t
-SELECT median(id), quantile_cont(id, 0.25), mode(label), stddev_samp(id), arg_max(label, id) FROM linode.profile.tokens t
+SELECT median(id), quantile_cont(id, 0.25), mode(1), stddev_samp(id), arg_max(label, id) FROM linode.profile.tokens t
 SELECT approx_count_distinct(id) > 0, bool_and(id > 0), bit_or(id), first(id ORDER BY id), histogram(id % 2) FROM linode.profile.tokens t
 SELECT CAST(id AS VARCHAR), id::DOUBLE, TRY_CAST(label AS INTEGER), id::DECIMAL(5, 2), '5'::INT FROM linode.profile.tokens t ORDER BY id
 SELECT CAST(created AS TIMESTAMP), CAST(created AS DATE), CAST(created AS TIMESTAMPTZ) FROM linode.profile.tokens t ORDER BY id

@@ -102,8 +102,7 @@ def run(
     )
     with session:
         try:
-            for result in session.run(sql):
-                results.append(Told(result))
+            results.extend(Told(result) for result in session.run(sql))
         except PatqlError as error:
             return results, error
     return results, None
