@@ -163,7 +163,7 @@ def test_no_way_out(session: Session, sql: str) -> None:
 
 def test_configuration_is_locked(session: Session) -> None:
     """The relational engine can't be opened again from inside."""
-    connection = session.relational._connection
+    connection = session.state.relational._connection
     with pytest.raises(duckdb.Error, match="locked"):
         connection.execute("SET enable_external_access = true")
     settings = dict(

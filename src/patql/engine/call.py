@@ -13,52 +13,52 @@ from patql.engine.decode import Decoder
 from patql.engine.fetch import build, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
-from patql.engine.session import Session
+from patql.engine.state import State
 from patql.engine.statement import Exec, Json
 from patql.engine.values import field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.secrets import SHOWN
 
 
-def call(statement: Exec, session: Session) -> Result:
+def call(statement: Exec, state: State) -> Result:
     """Call a method, whatever verb of SQL it has.
 
     Raises:
         SqlError: the method, a parameter or a field of the body isn't there, or is missing; nothing was sent then.
         PatqlError: the server refused.
     """
-    resource, method = _method(statement, session)
+    resource, method = _method(statement, state)
     arguments = _arguments(statement, resource, method)
     body = _body(statement.body, resource, method)
     if method.verb == "DELETE":
-        _look_before(resource, arguments, session)
+        _look_before(resource, arguments, state)
     sent = _as_sent(method)
     provider, service, name = resource.id.split(".")
     table = exp.table_(name, service, provider, quoted=True)
     star = (exp.Star(),) if sent.columns else None
-    returning = Returning(resource, sent, table, star, session)
+    returning = Returning(resource, sent, table, star, state)
     request = build(method, arguments, body)
-    response = send(session.transport, request)
+    response = send(state.transport, request)
     if response.status >= 300:
-        refuse(session.transport, request, response)
-    where = locate(session.transport, request)
+        refuse(state.transport, request, response)
+    where = locate(state.transport, request)
     if not response.body or not sent.columns:
         return Result(message=f"{method.name}: done")
     if sent.secrets:
-        created = Created(resource, sent, returning, session)
+        created = Created(resource, sent, returning, state)
         created.add(response, where)
         return next(created.results())
     page = Decoder(sent, sent.columns).decode(response.body, where)
     return returning.rows(arrow.Table.from_batches([page.batch]))
 
 
-def _method(statement: Exec, session: Session) -> tuple[Resource, Method]:
+def _method(statement: Exec, state: State) -> tuple[Resource, Method]:
     told = ".".join(statement.name)
     if len(statement.name) != 4:
         message = f"{told} isn't of the form provider.service.resource.method"
         raise SqlError(Code.UNKNOWN_NAME, message)
     *path, name = statement.name
-    resource = session.catalog.resource(*path)
+    resource = state.catalog.resource(*path)
     method = resource.method(name)
     if method is None:
         known = [m.name for m in resource.methods]
@@ -107,24 +107,22 @@ def _body(given: Json | None, resource: Resource, method: Method) -> bytes:
     )
 
 
-def _look_before(
-    resource: Resource, arguments: dict[str, Value], session: Session
-) -> None:
+def _look_before(resource: Resource, arguments: dict[str, Value], state: State) -> None:
     """Look at the row that is about to be deleted: it may be the token that this session uses."""
-    if session.transport.acting is None:
+    if state.transport.acting is None:
         return
     for reader in resource.methods:
         keys = {p.name: p.key_column for p in reader.parameters if p.key_column}
         if reader.verb != "GET" or not keys or not keys.keys() <= arguments.keys():
             continue
         shown = [column for column in reader.columns if column.once]
-        response = send(session.transport, build(reader, arguments))
+        response = send(state.transport, build(reader, arguments))
         if response.status == 200 and shown:
             page = Decoder(reader, shown[:1], shown[0].name).decode(
                 response.body, reader.name
             )
-            if any(str(text)[:SHOWN] == session.transport.acting for text in page.keys):
-                warn_of_own(session)
+            if any(str(text)[:SHOWN] == state.transport.acting for text in page.keys):
+                warn_of_own(state)
         return
 
 

@@ -17,7 +17,7 @@ from patql.engine.fetch import build, fetch, is_missing, locate, refuse
 from patql.engine.plan import choose
 from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
-from patql.engine.session import Session
+from patql.engine.state import State
 from patql.engine.statement import Delete, Update
 from patql.engine.values import field, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
@@ -41,22 +41,22 @@ class Outcome(msgspec.Struct):
     failure: PatqlError | None = None
 
 
-def update(statement: Update, session: Session) -> Iterator[Result]:
+def update(statement: Update, state: State) -> Iterator[Result]:
     """Change each row that matches, by the document's UPDATE, or by a PATCH or PUT on the path of one row.
 
     Raises:
         PatqlError: a row failed; how many were changed before it was told first.
     """
-    resource = resolve(statement.target, session.catalog)
+    resource = resolve(statement.target, state.catalog)
     key = _key(resource, "UPDATE")
     method = _updater(resource, [name for name, _ in statement.assignments])
     fields = [field(resource, method, name) for name, _ in statement.assignments]
-    _consent(statement.where, "UPDATE", "changes", resource, session)
+    _consent(statement.where, "UPDATE", "changes", resource, state)
     values = [value.copy() for _, value in statement.assignments]
     matches = Found(
-        statement, [exp.column(key, quoted=True), *values], method, session
+        statement, [exp.column(key, quoted=True), *values], method, state
     ).matches
-    constants = Constants(session.relational)
+    constants = Constants(state.relational)
     requests: list[Request] = []
     for match in matches:
         pairs = zip(fields, match.row[1:], strict=True)
@@ -65,46 +65,46 @@ def update(statement: Update, session: Session) -> Iterator[Result]:
         }
         requests.append(build(method, match.arguments, msgspec.json.encode(body)))
     returning = Returning(
-        resource, method, statement.target, statement.returning, session
+        resource, method, statement.target, statement.returning, state
     )
-    outcome = _act(method, matches, requests, session)
-    yield _told(outcome, "updated", _changed(method, outcome, returning, session))
+    outcome = _act(method, matches, requests, state)
+    yield _told(outcome, "updated", _changed(method, outcome, returning, state))
     _raise_failure(outcome, len(matches))
 
 
 def _changed(
-    method: Method, outcome: Outcome, returning: Returning, session: Session
+    method: Method, outcome: Outcome, returning: Returning, state: State
 ) -> Result:
     """The rows as the responses of an UPDATE hold them, as far as the statement returns them."""
     if not returning.wanted:
         return Result()
     decoder = Decoder(method, method.columns)
     batches = [
-        decoder.decode(response.body, locate(session.transport, request)).batch
+        decoder.decode(response.body, locate(state.transport, request)).batch
         for _, request, response in outcome.answers
     ]
     return returning.rows(arrow.Table.from_batches(batches, schema=decoder.schema))
 
 
-def delete(statement: Delete, session: Session) -> Iterator[Result]:
+def delete(statement: Delete, state: State) -> Iterator[Result]:
     """Delete each row that matches; RETURNING gives them as they were.
 
     Raises:
         PatqlError: a row failed; how many were deleted before it was told first.
     """
-    resource = resolve(statement.target, session.catalog)
+    resource = resolve(statement.target, state.catalog)
     key = _key(resource, "DELETE")
     deleters = resource.by_access(Access.DELETE)
     method = choose(resource, deleters, key_argument(deleters, ""))
-    _consent(statement.where, "DELETE", "deletes", resource, session)
+    _consent(statement.where, "DELETE", "deletes", resource, state)
     secrets = [column.name for column in resource.columns if column.once]
     selected = [exp.column(name, quoted=True) for name in (key, *secrets)]
-    found = Found(statement, selected, method, session)
-    matches = sorted(found.matches, key=lambda match: _is_acting(match, session))
-    if matches and _is_acting(matches[-1], session):
-        warn_of_own(session)
+    found = Found(statement, selected, method, state)
+    matches = sorted(found.matches, key=lambda match: _is_acting(match, state))
+    if matches and _is_acting(matches[-1], state):
+        warn_of_own(state)
     requests = [build(method, match.arguments) for match in matches]
-    outcome = _act(method, matches, requests, session)
+    outcome = _act(method, matches, requests, state)
     result = Result()
     if statement.returning:
         result = found.returning(
@@ -121,7 +121,7 @@ class Found:
         statement: the UPDATE or DELETE.
         selected: what to read of each row, its key first.
         method: what will act on each; its parameter that selects one row takes the key.
-        session: where it runs.
+        state: what it runs with.
 
     Raises:
         SqlError: the predicate, or RETURNING, can't be run as written.
@@ -133,21 +133,21 @@ class Found:
         statement: Update | Delete,
         selected: Sequence[exp.Expr],
         method: Method,
-        session: Session,
+        state: State,
     ) -> None:
         self._table = statement.target
-        self._session = session
+        self._state = state
         tree = self._select(selected)
         if statement.where is not None:
             tree = tree.where(statement.where.copy())
-        prepared = query.prepare(tree, session)
+        prepared = query.prepare(tree, state)
         self._steps = prepared.steps
         if isinstance(statement, Delete) and statement.returning:
             self._read_whole(statement.returning)
         self._tables = [
-            fetch(s, session.transport, session.concurrency) for s in self._steps
+            fetch(s, state.transport, state.concurrency) for s in self._steps
         ]
-        rows = query.answer(prepared, session, self._tables).rows()
+        rows = query.answer(prepared, state, self._tables).rows()
         given = self._steps[0].arguments
         self.matches = [
             Match({**given, **key_argument([method], row[0])}, row) for row in rows
@@ -165,15 +165,15 @@ class Found:
         tree = self._select(projections).where(
             exp.column(key, quoted=True).isin(*chosen)
         )
-        prepared = query.prepare(tree, self._session, steps=self._steps)
-        return query.answer(prepared, self._session, self._tables)
+        prepared = query.prepare(tree, self._state, steps=self._steps)
+        return query.answer(prepared, self._state, self._tables)
 
     def _read_whole(self, projections: Sequence[exp.Expr]) -> None:
         """Read every column of the rows, and check RETURNING before anything is sent."""
         self._steps = tuple(
             replace(step, columns=step.method.columns) for step in self._steps
         )
-        query.prepare(self._select(projections), self._session, steps=self._steps)
+        query.prepare(self._select(projections), self._state, steps=self._steps)
 
     def _select(self, projections: Sequence[exp.Expr]) -> exp.Select:
         return exp.select(*(p.copy() for p in projections)).from_(self._table.copy())
@@ -214,41 +214,39 @@ def _consent(
     verb: str,
     does: str,
     resource: Resource,
-    session: Session,
+    state: State,
 ) -> None:
     question = f"{verb} without WHERE {does} every row of {resource.id}. Go on?"
-    if where is None and not session.dialogue.confirm(question, otherwise=False):
+    if where is None and not state.dialogue.confirm(question, otherwise=False):
         message = f"{verb} without WHERE {does} every row of {resource.id}: add WHERE, or say --yes"
         raise SqlError(Code.UNBOUNDED, message)
 
 
-def _is_acting(match: Match, session: Session) -> bool:
-    acting = session.transport.acting
+def _is_acting(match: Match, state: State) -> bool:
+    acting = state.transport.acting
     return acting is not None and any(
         str(text)[:SHOWN] == acting for text in match.row[1:]
     )
 
 
-def warn_of_own(session: Session) -> None:
+def warn_of_own(state: State) -> None:
     """The token that makes the request may delete itself, but not unnoticed.
 
     Raises:
         PatqlError: CANCELLED where the person thought better of it.
     """
-    own = f"{session.transport.acting} is the token that this session itself uses"
-    session.dialogue.note(
-        f"{own}: once it is deleted, every further request is refused"
-    )
-    if not session.dialogue.confirm(f"{own}. Delete it?", otherwise=True):
+    own = f"{state.transport.acting} is the token that this session itself uses"
+    state.dialogue.note(f"{own}: once it is deleted, every further request is refused")
+    if not state.dialogue.confirm(f"{own}. Delete it?", otherwise=True):
         raise PatqlError(Code.CANCELLED, "nothing was deleted")
 
 
 def _act(
-    method: Method, matches: list[Match], requests: list[Request], session: Session
+    method: Method, matches: list[Match], requests: list[Request], state: State
 ) -> Outcome:
     """Send the requests, some at once; after a failure no more are begun."""
     outcome = Outcome([])
-    size = session.concurrency
+    size = state.concurrency
     for start in range(0, len(requests), size):
         if outcome.failure is not None:
             break
@@ -257,7 +255,7 @@ def _act(
             matches[start : start + size],
             requests[start : start + size],
             outcome,
-            session,
+            state,
         )
     return outcome
 
@@ -267,11 +265,11 @@ def _send_some(
     matches: list[Match],
     requests: list[Request],
     outcome: Outcome,
-    session: Session,
+    state: State,
 ) -> None:
-    transport = session.transport
+    transport = state.transport
     outcome.tried += len(requests)
-    answers = transport.send(requests, session.concurrency)
+    answers = transport.send(requests, state.concurrency)
     try:
         for match, request, response in zip(matches, requests, answers, strict=True):
             if is_missing(method, match.arguments, response):

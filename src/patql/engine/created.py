@@ -11,7 +11,7 @@ from patql.engine.fetch import build, is_missing, refuse, send
 from patql.engine.plan import choose
 from patql.engine.result import Result
 from patql.engine.returning import Returning
-from patql.engine.session import Session
+from patql.engine.state import State
 from patql.kernel.errors import PatqlError
 from patql.kernel.http import Response
 
@@ -20,11 +20,11 @@ class Created:
     """The rows that a statement has made so far."""
 
     def __init__(
-        self, resource: Resource, method: Method, returning: Returning, session: Session
+        self, resource: Resource, method: Method, returning: Returning, state: State
     ) -> None:
         self._resource = resource
         self._returning = returning
-        self._session = session
+        self._state = state
         self._decoder = Decoder(method, method.columns, resource.key)
         self._batches: list[arrow.RecordBatch] = []
         self._keys: list[Value] = []
@@ -50,7 +50,7 @@ class Created:
             result = self._returning.secrets(table)
             once = tuple(range(1, len(result.columns)))
         for name in self._returning.added if self._batches else ():
-            self._session.dialogue.note(
+            self._state.dialogue.note(
                 f"{name} is shown this once; keep it now, it can't be had again"
             )
         result.message = counted(len(self._batches), "inserted")
@@ -70,7 +70,7 @@ class Created:
         while remaining:
             key = remaining[0]
             try:
-                delete_row(self._resource, key, self._session)
+                delete_row(self._resource, key, self._state)
             except PatqlError as error:
                 left = ", ".join(map(str, remaining))
                 message = (
@@ -81,7 +81,7 @@ class Created:
         return tuple(key for key in self._keys if isinstance(key, (int, str)))
 
 
-def delete_row(resource: Resource, key: Value, session: Session) -> None:
+def delete_row(resource: Resource, key: Value, state: State) -> None:
     """Delete one row by its key; a row that is gone already is deleted.
 
     Raises:
@@ -91,9 +91,9 @@ def delete_row(resource: Resource, key: Value, session: Session) -> None:
     arguments = key_argument(deleters, key)
     method = choose(resource, deleters, arguments)
     request = build(method, arguments)
-    response = send(session.transport, request)
+    response = send(state.transport, request)
     if response.status >= 300 and not is_missing(method, arguments, response):
-        refuse(session.transport, request, response)
+        refuse(state.transport, request, response)
 
 
 def key_argument(methods: Sequence[Method], key: Value) -> dict[str, Value]:

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from patql.engine import query
 from patql.engine.result import Result
-from patql.engine.session import Session
+from patql.engine.state import State
 from patql.engine.statement import (
     Delete,
     Describe,
@@ -18,7 +18,7 @@ from patql.engine.statement import (
 )
 
 
-def execute(statement: Statement, session: Session) -> Iterator[Result]:
+def execute(statement: Statement, state: State) -> Iterator[Result]:
     """Run one statement.
 
     Raises:
@@ -26,30 +26,30 @@ def execute(statement: Statement, session: Session) -> Iterator[Result]:
     """
     match statement:
         case Query():
-            yield query.run(statement.tree, session, statement.text)
+            yield query.run(statement.tree, state, statement.text)
         case Insert():
             from patql.engine.insert import insert
 
-            yield from insert(statement, session)
+            yield from insert(statement, state)
         case Update():
             from patql.engine.change import update
 
-            yield from update(statement, session)
+            yield from update(statement, state)
         case Delete():
             from patql.engine.change import delete
 
-            yield from delete(statement, session)
+            yield from delete(statement, state)
         case Exec():
             from patql.engine.call import call
 
-            yield call(statement, session)
+            yield call(statement, state)
         case Show():
             from patql.engine.show import show
 
-            yield show(statement, session.catalog)
+            yield show(statement, state.catalog)
         case Describe():
             from patql.engine.show import describe
 
-            yield describe(statement, session.catalog)
+            yield describe(statement, state.catalog)
         case _:
             assert_never(statement)

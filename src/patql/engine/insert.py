@@ -14,7 +14,7 @@ from patql.engine.fetch import build, locate, refuse, send
 from patql.engine.plan import choose
 from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
-from patql.engine.session import Session
+from patql.engine.state import State
 from patql.engine.statement import Insert
 from patql.engine.values import field, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
@@ -24,25 +24,25 @@ NOTE = b"x-patql-note"
 """The header in which our server says what it granted where that is less than was asked."""
 
 
-def insert(statement: Insert, session: Session) -> Iterator[Result]:
+def insert(statement: Insert, state: State) -> Iterator[Result]:
     """Create a row for each row of the source.
 
     Raises:
         PatqlError: a row failed; the rows made before it were given first, and those after it weren't tried.
     """
-    resource = resolve(statement.target, session.catalog)
+    resource = resolve(statement.target, state.catalog)
     creators = resource.by_access(Access.INSERT)
     targets = {name: _parameter(creators, name) for name in statement.columns}
     given = {p.name: "" for p in targets.values() if p}
     method = choose(resource, creators, dict[str, Value](given))
     fields = {n: field(resource, method, n) for n, p in targets.items() if p is None}
-    rows = _source(statement, session)
-    requests = [_request(method, targets, fields, row, session) for row in rows]
+    rows = _source(statement, state)
+    requests = [_request(method, targets, fields, row, state) for row in rows]
     returning = Returning(
-        resource, method, statement.target, statement.returning, session
+        resource, method, statement.target, statement.returning, state
     )
-    created = Created(resource, method, returning, session)
-    failure = _send_all(requests, created, session)
+    created = Created(resource, method, returning, state)
+    failure = _send_all(requests, created, state)
     if created or failure is None:
         yield from created.results()
     if failure is not None:
@@ -53,10 +53,10 @@ def _parameter(methods: Sequence[Method], name: str) -> Parameter | None:
     return next((p for m in methods if (p := m.parameter(name))), None)
 
 
-def _source(statement: Insert, session: Session) -> list[Row]:
+def _source(statement: Insert, state: State) -> list[Row]:
     if statement.source is None:
         return [()]
-    result = query.run(statement.source, session)
+    result = query.run(statement.source, state)
     wanted, given = len(statement.columns), len(result.columns)
     if wanted != given:
         message = f"INSERT names {wanted} columns, and its source gives {given}"
@@ -69,9 +69,9 @@ def _request(
     targets: dict[str, Parameter | None],
     fields: dict[str, Column],
     row: Row,
-    session: Session,
+    state: State,
 ) -> Request:
-    constants = Constants(session.relational)
+    constants = Constants(state.relational)
     arguments: dict[str, Value] = {}
     body: dict[str, Any] = {}
     for (name, parameter), value in zip(targets.items(), row, strict=True):
@@ -86,9 +86,9 @@ def _request(
 
 
 def _send_all(
-    requests: list[Request], created: Created, session: Session
+    requests: list[Request], created: Created, state: State
 ) -> PatqlError | None:
-    transport = session.transport
+    transport = state.transport
     for request in requests:
         try:
             response = send(transport, request)
@@ -100,7 +100,7 @@ def _send_all(
         except KeyboardInterrupt:
             return PatqlError(Code.CANCELLED, "stopped while a row was being made")
         if note := response.header(NOTE):
-            session.dialogue.note(note.decode("latin-1"))
+            state.dialogue.note(note.decode("latin-1"))
     return None
 
 

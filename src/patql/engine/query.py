@@ -14,7 +14,7 @@ from patql.engine.instants import WIRE, compare_instants
 from patql.engine.plan import Plan, make_plan
 from patql.engine.relate import UnknownColumnError
 from patql.engine.result import Result
-from patql.engine.session import Session
+from patql.engine.state import State
 from patql.engine.views import publish, publish_empty
 from patql.kernel.errors import Code, SqlError
 
@@ -26,28 +26,28 @@ class Prepared(msgspec.Struct, frozen=True):
     sql: str
 
 
-def run(tree: exp.Query, session: Session, text: str | None = None) -> Result:
+def run(tree: exp.Query, state: State, text: str | None = None) -> Result:
     """Answer one query, as if every row of its resources had been in a table.
 
     Args:
         tree: the query; it is changed on the way.
-        session: where it runs.
+        state: what it runs with.
         text: the query as it was written, which is what DuckDB is given if nothing in it had to change.
 
     Raises:
         SqlError: it can't be run as written; nothing was asked of a server then.
         PatqlError: a server didn't answer for all of it.
     """
-    prepared = prepare(tree, session, text=text)
+    prepared = prepare(tree, state, text=text)
     tables = [
-        fetch(step, session.transport, session.concurrency) for step in prepared.steps
+        fetch(step, state.transport, state.concurrency) for step in prepared.steps
     ]
-    return answer(prepared, session, tables)
+    return answer(prepared, state, tables)
 
 
 def prepare(
     tree: exp.Query,
-    session: Session,
+    state: State,
     *,
     text: str | None = None,
     steps: Plan | None = None,
@@ -57,41 +57,39 @@ def prepare(
     Raises:
         SqlError: it can't be run as written.
     """
-    constants = Constants(session.relational)
-    bound = bind(tree, session.catalog, constants)
+    constants = Constants(state.relational)
+    bound = bind(tree, state.catalog, constants)
     plan = make_plan(bound) if steps is None else steps
     for step in plan:
-        publish_empty(step, session.relational, session.now)
-    compare_instants(bound, constants, session.relational)
+        publish_empty(step, state.relational, state.now)
+    compare_instants(bound, constants, state.relational)
     # DuckDB is given the statement as it was written wherever that can be: what isn't rewritten can't change.
     as_written = text is not None and not bound.changed and "`" not in text
     sql = text if text is not None and as_written else tree.sql(DIALECT, comments=False)
-    _check(sql, bound, session)
+    _check(sql, bound, state)
     return Prepared(plan, sql)
 
 
-def answer(
-    prepared: Prepared, session: Session, tables: Iterable[arrow.Table]
-) -> Result:
+def answer(prepared: Prepared, state: State, tables: Iterable[arrow.Table]) -> Result:
     """Run a prepared query over the rows of its steps.
 
     Raises:
         SqlError: it fails on the data.
     """
     for step, table in zip(prepared.steps, tables, strict=True):
-        publish(step, table, session.relational, session.now)
-    columns, rows = session.relational.run(prepared.sql)
+        publish(step, table, state.relational, state.now)
+    columns, rows = state.relational.run(prepared.sql)
     return Result(columns, rows)
 
 
-def _check(sql: str, bound: Bound, session: Session) -> None:
+def _check(sql: str, bound: Bound, state: State) -> None:
     """Let DuckDB bind a query over its views, still empty, and say what is wrong in terms of the resources.
 
     Raises:
         SqlError: it doesn't bind.
     """
     try:
-        session.relational.describe(sql)
+        state.relational.describe(sql)
     except UnknownColumnError as error:
         raise _with_names(error, bound) from None
     except SqlError as error:

@@ -10,7 +10,7 @@ from patql.engine import query
 from patql.engine.plan import Step
 from patql.engine.result import Result
 from patql.engine.scope import bare
-from patql.engine.session import Session
+from patql.engine.state import State
 from patql.kernel.errors import Code, SqlError
 
 Projections = tuple[exp.Expr, ...]
@@ -26,7 +26,7 @@ class Returning:
         method: whose responses the rows are.
         table: the target as the statement names it.
         projections: the RETURNING clause; None where there is none.
-        session: where it runs.
+        state: what it runs with.
 
     Raises:
         SqlError: the clause can't be run as written.
@@ -38,9 +38,9 @@ class Returning:
         method: Method,
         table: exp.Table,
         projections: Projections | None,
-        session: Session,
+        state: State,
     ) -> None:
-        self._session = session
+        self._state = state
         self._table = table
         secrets = method.secrets
         given = projections or ()
@@ -78,15 +78,15 @@ class Returning:
         """
         if self._prepared is None:
             return Result()
-        return query.answer(self._prepared, self._session, [table])
+        return query.answer(self._prepared, self._state, [table])
 
     def secrets(self, table: arrow.Table) -> Result:
         """The key and the one-time secrets of these rows, whatever the clause says."""
-        return query.answer(self._prepare(self._fallback), self._session, [table])
+        return query.answer(self._prepare(self._fallback), self._state, [table])
 
     def _prepare(self, projections: Projections) -> query.Prepared:
         tree = exp.select(*(p.copy() for p in projections)).from_(self._table.copy())
-        return query.prepare(tree, self._session, steps=(self._step,))
+        return query.prepare(tree, self._state, steps=(self._step,))
 
 
 def _is_star(projection: exp.Expr) -> bool:

@@ -1,19 +1,14 @@
-"""A session: one catalog, one target, one person or script, one relational engine."""
+"""A session: statements in, results out."""
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from patql.catalog.names import Catalog
 from patql.engine.ports import Dialogue, Transport
 from patql.engine.result import Result
+from patql.engine.state import CONCURRENCY, State
 from patql.kernel.clock import Clock
-
-if TYPE_CHECKING:
-    from patql.engine.relate import Relational
-
-CONCURRENCY = 16
-"""Requests under way at once."""
 
 
 class Session:
@@ -36,13 +31,10 @@ class Session:
         *,
         concurrency: int = CONCURRENCY,
     ) -> None:
-        self.catalog = catalog
-        self.transport = transport
-        self.dialogue = dialogue
-        self.concurrency = concurrency
-        self.now = clock.now()
+        self.state = State(
+            catalog, transport, dialogue, now=clock.now(), concurrency=concurrency
+        )
         self._clock = clock
-        self._relational: Relational | None = None
 
     def run(self, sql: str) -> Iterator[Result]:
         """The results of a script, statement by statement; each runs when its result is asked for.
@@ -54,14 +46,11 @@ class Session:
         from patql.engine.parse import parse
 
         for text in self.statements(sql):
-            self.now = self._clock.now()
-            if self._relational is not None:
-                self._relational.set_now(self.now)
+            self.state.begin(self._clock.now())
             try:
-                yield from execute(parse(text), self)
+                yield from execute(parse(text), self.state)
             finally:
-                if self._relational is not None:
-                    self._relational.clear()
+                self.state.end()
 
     def statements(self, sql: str) -> list[str]:
         """The statements of a script, as written.
@@ -73,22 +62,9 @@ class Session:
 
         return split(sql)
 
-    @property
-    def relational(self) -> "Relational":
-        """The relational engine, started when it is first needed."""
-        if self._relational is None:
-            from patql.engine.relate import Relational
-
-            self._relational = Relational()
-            self._relational.set_now(self.now)
-        return self._relational
-
     def close(self) -> None:
         """Free the relational engine and the transport."""
-        if self._relational is not None:
-            self._relational.close()
-            self._relational = None
-        self.transport.close()
+        self.state.close()
 
     def __enter__(self) -> Self:
         return self
