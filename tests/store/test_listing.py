@@ -101,6 +101,7 @@ def _expected(
     return tuple(found[asked.offset : asked.offset + asked.limit]), len(found)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(
@@ -131,6 +132,30 @@ def test_any_listing(
         for listing_asked in asked:
             page = authority.page("alice", listing_asked)
             assert (page.tokens, page.results) == _expected(active, listing_asked)
+
+
+@pytest.mark.parametrize(
+    ("label", "part", "expected"),
+    [
+        ("Straße", "STRASSE", True),
+        ("STRASSE", "ß", True),
+        ("Ci-Runner", "i-r", True),
+        ("100%", "%", True),
+        ("1000", "0%", False),
+        ("a_b", "_", True),
+        ("axb", "a_b", False),
+        ("z\0y", "\0Y", True),
+        ("any", "", True),
+        ("é", "e\u0301", False),
+    ],
+    ids=range(10),
+)
+def test_contains_folds_case(label: str, part: str, *, expected: bool) -> None:
+    """A part of a label is found whatever its case in any script, and no character is a wildcard."""
+    with _authority() as (authority, _clock):
+        authority.issue("alice", label=label)
+        where = listing.Test(Field.LABEL, Op.CONTAINS, part)
+        assert authority.page("alice", Listing(where=where)).results == expected
 
 
 def _all_of(tests: int) -> Condition:

@@ -105,6 +105,7 @@ class Paging(RuleBasedStateMachine):
         assert first == second
 
 
+@pytest.mark.slow
 def test_paging_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """With stretches of 4 tokens, every page is what a plain slice of the active tokens is."""
     monkeypatch.setattr(pages, "_STRETCH", 4)
@@ -113,6 +114,24 @@ def test_paging_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
         Paging,
         settings=settings(max_examples=40, stateful_step_count=25, deadline=None),
     )
+
+
+def test_a_clock_that_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens that had expired are listed again, once it is before their expiry again."""
+    monkeypatch.setattr(pages, "_STRETCH", 4)
+    clock = ManualClock(NOW)
+    with Authority(SqliteStore(tmp_path / "tokens.db"), clock) as authority:
+        for n in range(20):
+            authority.issue("alice", expiry=NOW + 5 if n % 2 else None)
+        counts = list[int]()
+        for seconds in (0, 5, -5):
+            clock.advance(seconds)
+            page = authority.page("alice", Listing(limit=99))
+            assert len(page.tokens) == page.results
+            counts.append(page.results)
+    assert counts == [20, 10, 20]
 
 
 def test_paging_through_while_others_change(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ import apsw
 import pytest
 
 from patql.authority.authority import Authority
+from patql.authority.model import Denied, Granted, Reason, Role, Token, User
+from patql.authority.ports import NewToken
 from patql.kernel.clock import SystemClock
-from patql.kernel.errors import Code, PatqlError
+from patql.kernel.errors import Code, InvalidRequestError, PatqlError
 from patql.store import schema
+from patql.store.connection import connect
 from patql.store.sqlite import SqliteStore
 
 
@@ -104,6 +107,42 @@ def test_the_audit_is_append_only(tmp_path: Path) -> None:
         with pytest.raises(apsw.ConstraintError, match="audit lines"):
             _rows(path, change)
     assert len(_rows(path, "SELECT * FROM event")) == 2
+
+
+def test_commits_are_flushed(tmp_path: Path) -> None:
+    """Every connection writes ahead, and flushes before a commit is acknowledged."""
+    path = tmp_path / "tokens.db"
+    _issue(path)
+    connection = connect(str(path), 1)
+    assert connection.execute("PRAGMA journal_mode").get == "wal"
+    assert connection.execute("PRAGMA synchronous").get == 2  # FULL
+    connection.close()
+
+
+def test_a_token_has_an_owner(tmp_path: Path) -> None:
+    """A token of a user who doesn't exist can't be kept."""
+    nobody = User(99, "nobody", "", restricted=False, role=Role.USER)
+    token = Token(1, "pql_0123456789AB", "x", "*", 0, None)
+    store = SqliteStore(tmp_path / "tokens.db")
+    with pytest.raises(apsw.ConstraintError, match="FOREIGN KEY"):
+        store.write(lambda at: at.add_token(NewToken(token, b"", nobody, None)))
+    store.close()
+
+
+def test_a_disabled_token_is_as_good_as_revoked(tmp_path: Path) -> None:
+    """A token whose owner is suspended is refused, and in no list, lookup, rename or revoke."""
+    path = tmp_path / "tokens.db"
+    with Authority(SqliteStore(path), SystemClock()) as authority:
+        issued = authority.issue("alice")
+        _rows(path, "UPDATE token SET disabled_at = 1")
+        assert authority.verify(issued.secret) == Denied(Reason.REVOKED)
+        assert authority.list("alice") == ()
+        assert authority.get("alice", 1) is None
+        assert authority.rename("alice", 1, "x") is None
+        assert authority.revoke("alice", 1) is False
+        granted = Granted("alice", 1, 1, "*", None)
+        with pytest.raises(InvalidRequestError, match="Invalid Token"):
+            authority.issue("alice", acting=granted)
 
 
 def test_verification_is_one_look_by_key(tmp_path: Path) -> None:

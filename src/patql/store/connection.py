@@ -10,7 +10,6 @@ from patql.kernel.errors import Code, PatqlError
 _SETTINGS = """
 PRAGMA synchronous = FULL;   -- a change that was acknowledged survives a power cut
 PRAGMA foreign_keys = ON;
-PRAGMA trusted_schema = OFF;
 PRAGMA temp_store = MEMORY;  -- no copies of rows in the system's temporary folder
 PRAGMA cache_size = -8192;   -- 8 MiB
 """
