@@ -1,0 +1,425 @@
+"""Targets, the credentials that belong to them, and the embedded authority."""
+
+import logging
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+import patql
+from patql.authority.policy import Policy
+from patql.compose import (
+    Authority,
+    Choice,
+    database,
+    open_authority,
+    open_session,
+    open_target,
+    policy,
+    provider,
+)
+from patql.config import Settings, read
+from patql.engine.ports import Transport
+from patql.kernel.clock import ManualClock
+from patql.kernel.errors import Code, PatqlError
+from patql.kernel.http import Request
+from patql.kernel.secrets import Secret
+from patql.rest.credentials import Credentials
+
+PROFILE = Request("GET", "/profile")
+LINODE = "https://api.linode.com/v4"
+OURS = "http://127.0.0.1:8080/v4"
+OTHER = "https://other.example/v4"
+
+# `shown` is enough to tell the tokens apart.
+GIVEN = Secret("given-token-0000 …")
+ENVIRONMENT = Secret("patql-token-0000 …")
+FOR_LINODE = Secret("linode-token-000 …")
+STORED = Secret("stored-token-000 …")
+IN_FILE = Secret("file-token-00000 …")
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    """A file with a token."""
+    path = tmp_path / "token"
+    path.touch(0o600)
+    path.write_text(IN_FILE.reveal().split(" ")[0])
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a data folder that doesn't exist yet."""
+    return Settings(data_dir=tmp_path / "data")
+
+
+def ignore(_message: str) -> None:
+    """Whatever it is."""
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "use", "expected"),
+    [
+        # LINODE_TOKEN goes to Linode and nowhere else.
+        ({"linode_token": FOR_LINODE}, LINODE, "", FOR_LINODE),
+        (
+            {"linode_token": FOR_LINODE},
+            "https://API.linode.com:443/v4beta",
+            "",
+            FOR_LINODE,
+        ),
+        ({"linode_token": FOR_LINODE, "url": LINODE}, None, "", FOR_LINODE),
+        ({"linode_token": FOR_LINODE}, OURS, "", None),
+        ({"linode_token": FOR_LINODE}, OTHER, "", None),
+        ({"linode_token": FOR_LINODE}, "https://api.linode.com:8443/v4", "", None),
+        ({"linode_token": FOR_LINODE, "token": ENVIRONMENT}, LINODE, "", FOR_LINODE),
+        ({"linode_token": FOR_LINODE, "token": ENVIRONMENT}, OURS, "", ENVIRONMENT),
+        # PATQL_TOKEN goes with the target that is named; with PATQL_URL's where that is set.
+        ({"token": ENVIRONMENT}, OURS, "", ENVIRONMENT),
+        ({"token": ENVIRONMENT, "url": OURS}, None, "", ENVIRONMENT),
+        (
+            {"token": ENVIRONMENT, "url": OURS},
+            "http://127.0.0.1:8080/x/v4",
+            "",
+            ENVIRONMENT,
+        ),
+        ({"token": ENVIRONMENT, "url": OURS}, OTHER, "", None),
+        # A file is named beside its target; it comes before the environment.
+        ({}, OURS, "file", IN_FILE),
+        ({"token": ENVIRONMENT}, OURS, "file", IN_FILE),
+        ({"linode_token": FOR_LINODE}, LINODE, "file", IN_FILE),
+        ({}, OURS, "given", GIVEN),
+        # A stored one goes to its origin, where nothing else is given.
+        ({}, OTHER, "stored", STORED),
+        ({}, "https://other.example:443/v4beta", "stored", STORED),
+        ({"token": ENVIRONMENT}, OTHER, "stored", ENVIRONMENT),
+        ({}, OURS, "stored", None),
+        ({}, "https://other.example:8443/v4", "stored", None),
+        ({}, LINODE, "stored", None),
+    ],
+)
+def test_a_credential_belongs_to_one_origin(
+    tmp_path: Path,
+    token_file: Path,
+    environ: dict[str, object],
+    url: str | None,
+    use: str,
+    expected: Secret | None,
+) -> None:
+    """Which token goes to which target."""
+    if use == "stored":
+        with Credentials(tmp_path).edit() as tokens:
+            tokens["https://other.example"] = STORED.reveal()
+    settings = Settings(data_dir=tmp_path, **environ)  # type: ignore[arg-type]
+    choice = Choice(
+        url=url,
+        token_file=token_file if use == "file" else None,
+        token=GIVEN if use == "given" else None,
+    )
+    target = open_target(settings, choice, ignore)
+    assert target.target == (url or str(environ.get("url"))).lower()
+    shown = expected.shown if expected else None
+    assert target.acting == (shown.strip() if shown else None)
+    target.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "use", "names"),
+    [
+        (
+            {"linode_token": FOR_LINODE},
+            "",
+            ["LINODE_TOKEN", f"--url {LINODE}", "--embedded"],
+        ),
+        ({"token": ENVIRONMENT}, "", ["PATQL_TOKEN", "--url", "--embedded"]),
+        ({}, "file", ["--token-file", "--url", "--embedded"]),
+        ({}, "given", ["a token is given", "--url", "--embedded"]),
+    ],
+)
+def test_a_credential_needs_a_target(
+    tmp_path: Path,
+    token_file: Path,
+    environ: dict[str, object],
+    use: str,
+    names: list[str],
+) -> None:
+    """Nobody guesses where it belongs, and nothing is made."""
+    settings = Settings(data_dir=tmp_path / "data", **environ)  # type: ignore[arg-type]
+    choice = Choice(
+        token_file=token_file if use == "file" else None,
+        token=GIVEN if use == "given" else None,
+    )
+    with pytest.raises(PatqlError) as caught:
+        open_target(settings, choice, ignore)
+    assert caught.value.code is Code.USAGE
+    assert all(name in str(caught.value) for name in names)
+    assert not settings.data_dir.exists()
+
+
+@pytest.mark.parametrize("url", ["http://example.com/v4", "http://10.0.0.1:8080/v4"])
+def test_plain_http_is_for_loopback(settings: Settings, url: str) -> None:
+    """Unless one says otherwise."""
+    with pytest.raises(PatqlError, match="plain http") as caught:
+        open_target(settings, Choice(url=url, token=GIVEN), ignore)
+    assert caught.value.code is Code.USAGE
+    assert "--insecure" in str(caught.value)
+    target = open_target(settings, Choice(url=url, token=GIVEN, insecure=True), ignore)
+    assert target.acting == GIVEN.shown
+
+
+def test_a_target_that_can_be_none_is_refused_at_once(settings: Settings) -> None:
+    """With the likely one."""
+    with pytest.raises(
+        PatqlError, match=r"perhaps https://api\.linode\.com/v4"
+    ) as caught:
+        open_target(settings, Choice(url="https://api.linode.com"), ignore)
+    assert caught.value.code is Code.USAGE
+
+
+class Alone:
+    """A Dialogue with nobody."""
+
+    def note(self, message: str) -> None:
+        """Nobody listens."""
+
+    def confirm(self, question: str, *, otherwise: bool) -> bool:
+        """Nobody is to be asked."""
+        raise AssertionError(question)
+
+
+def status(target: Transport) -> int:
+    """What GET /profile gives."""
+    (answer,) = target.send([PROFILE], 1)
+    return answer.status
+
+
+def test_the_embedded_authority_is_made_by_the_first_request(
+    settings: Settings,
+) -> None:
+    """With a user and a token, in files for their owner alone, and is told of once; the next finds it."""
+    notes = list[str]()
+    announced = list[str]()
+    target = open_target(settings, Choice(), notes.append, announced.append)
+    assert target.target == "embedded"
+    assert not settings.data_dir.exists()
+    assert announced == []
+    assert status(target) == status(target) == 200
+    target.close()
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in [settings.data_dir, *settings.data_dir.iterdir()]
+    }
+    assert modes["data"] == 0o700
+    assert modes["tokens.db"] == modes["credentials.json"] == 0o600
+    path = settings.data_dir / "tokens.db"
+    assert len(notes) == 1
+    assert str(path) in notes[0]
+    assert announced == [f"embedded, {path}"]
+    again = open_target(settings, Choice(), notes.append)
+    assert status(again) == 200
+    assert len(notes) == 1
+    with Authority(path) as authority:
+        (root,) = authority.list(read_username(again))
+        assert (root.scopes, root.expiry) == ("*", None)
+        assert again.acting == root.shown
+    again.close()
+
+
+def read_username(target: Transport) -> str:
+    """Whose the acting token is."""
+    (answer,) = target.send([PROFILE], 1)
+    return answer.body.decode().split('"username":"')[1].split('"')[0]
+
+
+def test_two_that_come_first_make_one_authority(settings: Settings) -> None:
+    """One waits for the other, so there is one user and one token."""
+    notes = list[str]()
+
+    def use() -> None:
+        target = open_target(settings, Choice(), notes.append)
+        assert status(target) == 200
+        target.close()
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(notes) == 1
+
+
+def test_an_authority_whose_token_is_lost_says_how_to_recover(
+    settings: Settings,
+) -> None:
+    """It isn't given another one silently."""
+    settings.data_dir.mkdir()
+    with Authority(settings.data_dir / "tokens.db") as authority:
+        authority.issue("ann")
+    with pytest.raises(PatqlError, match="init --recover") as caught:
+        status(open_target(settings, Choice(), ignore))
+    assert caught.value.code is Code.CREDENTIAL
+
+
+def test_a_removed_authority_is_made_anew(settings: Settings) -> None:
+    """Its stored token is replaced."""
+    first = open_target(settings, Choice(), ignore)
+    assert status(first) == 200
+    first.close()
+    for path in settings.data_dir.glob("tokens.db*"):
+        path.unlink()
+    second = open_target(settings, Choice(), ignore)
+    assert status(second) == 200
+    assert second.acting != first.acting
+    second.close()
+
+
+def test_a_file_that_others_can_read_is_refused(settings: Settings) -> None:
+    """Of tokens, and of the database."""
+    target = open_target(settings, Choice(), ignore)
+    assert status(target) == 200
+    target.close()
+    for name in ("credentials.json", "tokens.db"):
+        path = settings.data_dir / name
+        path.chmod(0o644)
+        with pytest.raises(PatqlError) as caught:
+            status(open_target(settings, Choice(), ignore))
+        assert caught.value.code is Code.EXPOSED
+        path.chmod(0o600)
+
+
+def test_another_file_has_its_own_token(settings: Settings, tmp_path: Path) -> None:
+    """Beside it, so that two in one folder don't mix."""
+    shown = set[str | None]()
+    for name in ("a.db", "b.db", "a.db"):
+        target = open_target(settings, Choice(path=tmp_path / name), ignore)
+        assert status(target) == 200
+        shown.add(target.acting)
+        target.close()
+    assert len(shown) == 2
+    assert not settings.data_dir.exists()
+
+
+def test_a_given_token_is_used_with_the_embedded_authority(settings: Settings) -> None:
+    """And refused where it isn't one of its own."""
+    settings.data_dir.mkdir(mode=0o700)
+    with Authority(settings.data_dir / "tokens.db") as authority:
+        authority.issue("root")
+        token = authority.issue("ann", scopes="linodes:read_only").secret
+    target = open_target(settings, Choice(embedded=True, token=token), ignore)
+    assert read_username(target) == "ann"
+    target.close()
+    stranger = open_target(settings, Choice(embedded=True, token=GIVEN), ignore)
+    assert status(stranger) == 401
+    stranger.close()
+
+
+@pytest.mark.parametrize("has_url", [False, True])
+def test_the_environments_token_goes_to_the_embedded_authority_only_without_a_url(
+    settings: Settings, *, has_url: bool
+) -> None:
+    """With PATQL_URL set it belongs there."""
+    given = Settings(
+        data_dir=settings.data_dir, token=GIVEN, url=OURS if has_url else None
+    )
+    target = open_target(given, Choice(embedded=True), ignore)
+    assert status(target) == (200 if has_url else 401)
+    target.close()
+
+
+def test_a_server_needs_a_database_with_users(tmp_path: Path) -> None:
+    """It makes neither, and the error says what does."""
+    settings = Settings(data_dir=tmp_path, db=f"sqlite:///{tmp_path}/tokens.db")
+    remedy = f"patql init --db sqlite:///{tmp_path}/tokens.db"
+    with pytest.raises(PatqlError, match=remedy) as caught:
+        open_authority(settings)
+    assert caught.value.code is Code.UNAVAILABLE
+    assert not database(settings).exists()
+    Authority(database(settings)).close()
+    with pytest.raises(PatqlError, match=f"has no user\n.*{remedy}"):
+        open_authority(settings)
+    with Authority(database(settings)) as authority:
+        authority.issue("ann")
+    open_authority(settings).close()
+
+
+def test_settings_reach_authority_and_document(tmp_path: Path) -> None:
+    """Prefix, categories, guard and cap."""
+    settings = read(
+        {
+            "PATQL_DATA_DIR": str(tmp_path),
+            "PATQL_TOKEN_PREFIX": "acme_",
+            "PATQL_SCOPES": "repos",
+            "PATQL_TOKEN_SCOPE": "admin",
+            "PATQL_LIFETIME_CAP": "on",
+        }
+    )
+    assert policy(settings) == Policy("acme_", ("repos",), "admin", lifetime_cap=True)
+    (tokens,) = (
+        resource
+        for service in provider(settings).services
+        for resource in service.resources
+        if resource.name == "tokens"
+    )
+    assert tokens.methods[0].scopes == ("admin:read_only",)
+    assert policy(Settings(data_dir=tmp_path)) == Policy()
+
+
+@pytest.mark.parametrize(
+    "variable", ["PATQL_TOKEN_PREFIX", "PATQL_SCOPES", "PATQL_TOKEN_SCOPE"]
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path: Path, variable: str) -> None:
+    """Before anything is served or described."""
+    settings = read({"PATQL_DATA_DIR": str(tmp_path), variable: "No!"})
+    with pytest.raises(PatqlError) as caught:
+        provider(settings)
+    assert caught.value.code is Code.USAGE
+
+
+def test_python_needs_nothing_but_a_path(tmp_path: Path) -> None:
+    """`patql.Authority` issues and verifies in process; time is the caller's."""
+    clock = ManualClock(1_700_000_000)
+    with patql.Authority(
+        tmp_path / "tokens.db", clock=clock, policy=Policy("acme_")
+    ) as authority:
+        issued = authority.issue(
+            "ann", scopes="linodes:read_only", expiry=1_700_000_060
+        )
+        assert issued.secret.reveal().startswith("acme_")
+        assert authority.verify(issued.secret, "linodes:read_only")
+        clock.advance(61)
+        assert not authority.verify(issued.secret)
+
+
+def test_python_connects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To a file, with notes going to the logger; `connect` is public."""
+    for name in ("PATQL_URL", "PATQL_TOKEN", "LINODE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with (
+        caplog.at_level(logging.WARNING, "patql"),
+        patql.connect(path=tmp_path / "tokens.db") as session,
+    ):
+        (result,) = session.run("SELECT label, scopes FROM linode.profile.tokens")
+        assert result.rows() == [("root", "*")]
+        assert "made the embedded authority" in caplog.text
+        with pytest.raises(PatqlError, match="WHERE"):
+            list(session.run("DELETE FROM linode.profile.tokens"))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW METHODS IN linode.profile.tokens",
+        "DESCRIBE EXTENDED linode.profile.tokens",
+        "SELECT 1",
+    ],
+)
+def test_what_needs_no_request_makes_nothing(settings: Settings, sql: str) -> None:
+    """No folder, no database, no token."""
+    with open_session(settings, Choice(), Alone()) as session:
+        (result,) = session.run(sql)
+        assert result.rows()
+    assert not settings.data_dir.exists()
