@@ -1,0 +1,124 @@
+"""Results as tables, JSON and CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patql.engine.result import ResultColumn, Row
+from patql.faces.console.render import FORMATS, SAMPLE
+
+COLUMNS = (
+    ResultColumn("id", "BIGINT"),
+    ResultColumn("label", "VARCHAR"),
+    ResultColumn("data", "JSON"),
+)
+ROWS: list[Row] = [
+    (1, "ci", None),
+    (22, "", '{"a": [1, "\u202e"]}'),
+    (333, None, "[]"),
+    (4, 'say "NULL", ok', "1"),
+    (5, "日本", "2"),
+]
+
+EXPECTED = {
+    "table": (
+        " id  label           data\n"
+        "---  --------------  --------------------\n"
+        "  1  ci              NULL\n"
+        ' 22  \'\'              {"a": [1, "\\u202e"]}\n'
+        "333  NULL            []\n"
+        '  4  say "NULL", ok  1\n'
+        "  5  日本            2\n"
+    ),
+    "json": (
+        '[\n{"id":1,"label":"ci","data":null},\n'
+        '{"id":22,"label":"","data":{"a": [1, "\\u202e"]}},\n'
+        '{"id":333,"label":null,"data":[]},\n'
+        '{"id":4,"label":"say \\"NULL\\", ok","data":1},\n'
+        '{"id":5,"label":"日本","data":2}\n]\n'
+    ),
+    "csv": (
+        'id,label,data\n1,ci,\n22,"","{""a"": [1, ""\u202e""]}"\n333,,[]\n'
+        '4,"say ""NULL"", ok",1\n5,日本,2\n'
+    ),
+}
+
+
+def render(output: str, columns: tuple[ResultColumn, ...], *batches: list[Row]) -> str:
+    """A result as one text."""
+    return "".join(FORMATS[output](columns, iter(batches)))
+
+
+@pytest.mark.parametrize("output", EXPECTED)
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_result_in_each_format(output: str, size: int) -> None:
+    """However the rows come."""
+    batches = [ROWS[at : at + size] for at in range(0, len(ROWS), size)]
+    assert render(output, COLUMNS, *batches) == EXPECTED[output]
+
+
+def test_json_lines_are_the_objects_of_json() -> None:
+    """One a line."""
+    lines = render("jsonl", COLUMNS, ROWS).splitlines()
+    assert [json.loads(line) for line in lines] == json.loads(EXPECTED["json"])
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("table", "id  label  data\n--  -----  ----\n"),
+        ("json", "[]\n"),
+        ("jsonl", ""),
+        ("csv", "id,label,data\n"),
+    ],
+)
+def test_a_result_without_rows(output: str, expected: str) -> None:
+    """Has its columns where the format has such a thing."""
+    assert render(output, COLUMNS) == expected
+
+
+def test_equal_names_stay_apart_in_json() -> None:
+    """An object can't have a key twice."""
+    columns = tuple(ResultColumn(name, "INTEGER") for name in ("a", "a", "a_1", "a"))
+    assert json.loads(render("json", columns, [(1, 2, 3, 4)])) == [
+        {"a": 1, "a_1": 2, "a_1_1": 3, "a_2": 4}
+    ]
+
+
+def test_a_name_can_be_anything() -> None:
+    """Also what a terminal would obey."""
+    column = (ResultColumn("\x1b[2J", "VARCHAR"),)
+    assert render("table", column).startswith("\\x1b[2J\n")
+
+
+def test_a_long_table_streams() -> None:
+    """The first line is out before the last row is read; later rows may be wider than their column."""
+    pulled = list[int]()
+
+    def batches() -> Iterator[list[Row]]:
+        for number in range(10):
+            pulled.append(number)
+            yield [(number, "x" * (number + 1), None)] * (SAMPLE // 2)
+
+    pieces = FORMATS["table"](COLUMNS, batches())
+    assert next(pieces) == "id  label  data\n"
+    assert pulled == [0, 1]
+    lines = "".join(pieces).splitlines()
+    assert len(lines) == 1 + 10 * SAMPLE // 2
+    assert lines[-1] == " 9  xxxxxxxxxx  NULL"
+
+
+@given(st.lists(st.tuples(st.none() | st.text(), st.none() | st.text())))
+def test_csv_reads_back(rows: list[Row]) -> None:
+    """As the same text, NULL as nothing; and the empty text is told from NULL by its quotes."""
+    columns = (ResultColumn("a", "VARCHAR"), ResultColumn("b", "VARCHAR"))
+    text = render("csv", columns, rows)
+    read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    lines = [["" if cell is None else cell for cell in row] for row in rows]
+    assert read == [["a", "b"], *lines]
+    assert text.count('""') >= sum(cell == "" for row in rows for cell in row)
