@@ -15,7 +15,7 @@ from patql.authority.authority import Authority
 from patql.authority.listing import Listing
 from patql.kernel.clock import SystemClock
 from patql.kernel.errors import Code, PatqlError
-from patql.store.failures import failure
+from patql.store.failures import fail
 from patql.store.sqlite import SqliteStore
 
 
@@ -116,16 +116,17 @@ def test_a_file_that_went_away(path: Path) -> None:
 )
 def test_what_a_test_cannot_bring_about(kind: type[apsw.Error]) -> None:
     """Failures of disks and machines are UNAVAILABLE too, with a sentence naming the file."""
-    told = failure(kind("x"), "/a/b.db")
-    assert isinstance(told, PatqlError)
-    assert told.code is Code.UNAVAILABLE
-    assert "the token database /a/b.db can't be" in str(told)
+    with pytest.raises(PatqlError, match="the token database /a/b.db can't be") as told:
+        fail(kind("x"), "/a/b.db")
+    assert told.value.code is Code.UNAVAILABLE
 
 
 def test_our_own_mistakes_stay_as_they_are() -> None:
     """A wrong statement is no failure of the store, and isn't dressed up as one."""
     error = apsw.SQLError("near x")
-    assert failure(error, "/a/b.db") is error
+    with pytest.raises(apsw.SQLError) as told:
+        fail(error, "/a/b.db")
+    assert told.value is error
 
 
 def test_threads_leave_no_connections(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import apsw
 
@@ -22,20 +23,25 @@ _REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
 )
 
 
+OUTSIDE = (apsw.Error, UnicodeEncodeError)
+"""What a statement raises for reasons outside of the code that runs it."""
+
+
 @contextmanager
 def translated(path: str) -> Generator[None]:
     """Turn what the outside world does to a database into PatqlError; our own mistakes stay as they are."""
     try:
         yield
-    except apsw.Error as error:
-        raise failure(error, path) from error
-    except UnicodeEncodeError as error:
+    except OUTSIDE as error:
+        fail(error, path)
+
+
+def fail(error: apsw.Error | UnicodeEncodeError, path: str) -> NoReturn:
+    """Raise the PatqlError that says what happened, or the error itself where it is our mistake."""
+    if isinstance(error, UnicodeEncodeError):
         raise InvalidRequestError(Problem("Must be valid Unicode")) from error
-
-
-def failure(error: apsw.Error, path: str) -> Exception:
-    """The PatqlError that says what happened, or the error itself where it is our mistake."""
     for kind, reason in _REASONS:
         if isinstance(error, kind):
-            return PatqlError(Code.UNAVAILABLE, f"the token database {path} {reason}")
-    return error
+            sentence = f"the token database {path} {reason}"
+            raise PatqlError(Code.UNAVAILABLE, sentence) from error
+    raise error

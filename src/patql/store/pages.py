@@ -20,7 +20,7 @@ from patql.store import conditions
 from patql.store.queries import ACTIVE, TOKEN
 
 _STRETCH = 500  # tokens between two anchors; a page of the API at its longest
-_USERS = 256  # users whose anchors are kept
+_USERS = 256  # users whose anchors are kept at most
 
 _MINE = f"FROM token INDEXED BY token_listing WHERE uid = :uid AND {ACTIVE}"
 _LAST_EVENT = """
@@ -74,7 +74,8 @@ class Pages:
                 return Page(tokens, anchors.count, version)
             return _conditional(connection, uid, listing, now, version)
         finally:
-            connection.execute("COMMIT")
+            if connection.in_transaction:  # a failing disk has ended it already
+                connection.execute("COMMIT")
 
     def _current(
         self, connection: apsw.Connection, uid: int, event: int, now: float
@@ -84,8 +85,8 @@ class Pages:
             return known
         anchors = _survey(connection, uid, event, now)
         if anchors.ids:
-            while len(self._anchors) >= _USERS:
-                self._anchors.pop(next(iter(self._anchors)), None)
+            if len(self._anchors) >= _USERS:
+                self._anchors.clear()
             self._anchors[uid] = anchors
         else:
             self._anchors.pop(uid, None)

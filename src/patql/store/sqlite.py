@@ -14,7 +14,7 @@ from patql.authority.model import Event, Token, User
 from patql.authority.ports import Record, Transaction
 from patql.store import file, schema
 from patql.store.connection import connect, use_wal
-from patql.store.failures import failure, translated
+from patql.store.failures import OUTSIDE, fail, translated
 from patql.store.pages import Pages
 from patql.store.queries import Queries
 from patql.store.writer import Writer
@@ -50,18 +50,17 @@ class SqliteStore:
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
-        try:
+        try:  # here and for a user, once for each request: `translated` costs as much as half a look
             return (self._thread.queries or self._open_reads()).find(handle)
-        except apsw.Error as error:
-            raise failure(error, self._path) from error
+        except OUTSIDE as error:
+            fail(error, self._path)
 
     def user(self, username: str) -> User | None:
         """The user of that name."""
         try:
             return self._reads().user(username)
-        except (apsw.Error, UnicodeEncodeError):
-            with translated(self._path):
-                raise
+        except OUTSIDE as error:
+            fail(error, self._path)
 
     def is_empty(self) -> bool:
         """Whether there are no users yet."""
