@@ -116,7 +116,9 @@ def test_a_file_that_went_away(path: Path) -> None:
 )
 def test_what_a_test_cannot_bring_about(kind: type[apsw.Error]) -> None:
     """Failures of disks and machines are UNAVAILABLE too, with a sentence naming the file."""
-    with pytest.raises(PatqlError, match="the token database /a/b.db can't be") as told:
+    with pytest.raises(
+        PatqlError, match=r"the token database /a/b\.db can't be"
+    ) as told:
         fail(kind("x"), "/a/b.db")
     assert told.value.code is Code.UNAVAILABLE
 

@@ -1,6 +1,7 @@
 """Paging in the default order stays exact under any changes, of any process, and any movement of the clock."""
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from patql.authority.authority import Authority
-from patql.authority.listing import Listing
+from patql.authority.listing import Field, Listing
 from patql.authority.model import Token
 from patql.kernel.clock import ManualClock
 from patql.store import pages
@@ -150,3 +151,30 @@ def test_paging_through_while_others_change(tmp_path: Path) -> None:
             authority.issue("alice")
         assert [token_id for token_id in seen if token_id in lasting] == lasting
         assert len(versions) == 5  # so a client knows that this was no snapshot
+
+
+def test_reading_never_holds_a_snapshot(tmp_path: Path) -> None:
+    """After any read, complete or failed, the thread's next read sees what others have committed since."""
+    path = tmp_path / "tokens.db"
+    clock = ManualClock(NOW)
+    with (
+        Authority(SqliteStore(path), clock) as reader,
+        Authority(SqliteStore(path), clock) as writer,
+    ):
+        for read in (
+            lambda: reader.page("alice", Listing(limit=1)),
+            lambda: reader.page("nobody", Listing()),
+            lambda: reader.page("alice", Listing(order=Field.LABEL)),
+            lambda: reader.page("alice", Listing(limit="x")),  # type: ignore[arg-type]
+            lambda: reader.list("alice"),
+            lambda: reader.events(limit=1),
+            lambda: reader.get("alice", 1),
+            lambda: reader.user("alice"),
+            reader.is_empty,
+        ):
+            issued = writer.issue("alice")
+            assert reader.verify(issued.secret)
+            with suppress(TypeError):
+                read()
+            writer.revoke("alice", issued.token.id)
+            assert not reader.verify(issued.secret)

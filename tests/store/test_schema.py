@@ -57,7 +57,9 @@ def test_an_older_database_is_brought_forward(
     tmp_path: Path, next_migration: Path
 ) -> None:
     """What a database holds is still there after the next migration."""
-    next_migration.write_text("ALTER TABLE user ADD COLUMN note TEXT; -- done")
+    next_migration.write_text(
+        "SELECT 1; ALTER TABLE user ADD COLUMN note TEXT; -- done"
+    )
     assert _issue(tmp_path / "tokens.db") == 2
     assert _rows(tmp_path / "tokens.db", "SELECT username, note FROM user") == [
         ("alice", None)

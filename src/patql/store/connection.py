@@ -24,7 +24,7 @@ def connect(path: str, timeout: float) -> apsw.Connection:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.set_busy_timeout(int(timeout * 1000))
-        connection.execute(_SETTINGS)
+        connection.execute(_SETTINGS).fetchall()  # all: apsw stops at a row
         connection.create_scalar_function(
             "contains_folded", _contains_folded, 2, deterministic=True
         )

@@ -6,7 +6,7 @@ as nothing can have changed: until the user's next audit event, which is read in
 expiry.
 """
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
 
 from itertools import starmap
@@ -61,8 +61,8 @@ class Pages:
         self, connection: apsw.Connection, user: str, listing: Listing, now: float
     ) -> Page:
         """A stretch of the user's active tokens; an unknown user has none."""
-        connection.execute("BEGIN")
         try:
+            connection.execute("BEGIN")
             row = connection.execute(_LAST_EVENT, (user,)).get
             if row is None:
                 return Page((), 0, "0-0")
@@ -74,7 +74,8 @@ class Pages:
                 return Page(tokens, anchors.count, version)
             return _conditional(connection, uid, listing, now, version)
         finally:
-            if connection.in_transaction:  # a failing disk has ended it already
+            # Left open, it would show the past to whatever this thread reads next. A failing disk may have ended it.
+            if connection.in_transaction:
                 connection.execute("COMMIT")
 
     def _current(
@@ -129,7 +130,7 @@ def _plain(
     rows = connection.execute(
         f"SELECT {TOKEN} {_MINE} AND id >= :first ORDER BY id LIMIT :size OFFSET :skip",
         {"uid": uid, "now": now, "first": first, "size": size, "skip": skip},
-    )
+    ).fetchall()
     tokens = tuple(starmap(Token, rows))
     return tokens[::-1] if listing.descending else tokens
 
@@ -152,5 +153,5 @@ def _conditional(
         f"SELECT {TOKEN} {matching} ORDER BY {conditions.order(listing)}"
         " LIMIT ? OFFSET ?",
         [*values, listing.limit, listing.offset],
-    )
+    ).fetchall()
     return Page(tuple(starmap(Token, rows)), results, version)

@@ -1,7 +1,9 @@
 """The questions to the database, each over one connection, which belongs to one thread at a time."""
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
+from itertools import starmap
 
 import apsw
 
@@ -25,7 +27,10 @@ _LARGEST = 2**63 - 1
 
 
 class Queries:
-    """Reads; whatever SQLite raises comes out as it is."""
+    """Reads; whatever SQLite raises comes out as it is.
+
+    Each statement is read to its end at once: an open one would keep its snapshot, and the next would see the past.
+    """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
@@ -34,7 +39,6 @@ class Queries:
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
-        # `get` reads to the end, which ends the statement: the next one then sees what was committed meanwhile.
         row = self._find(_FIND, (handle,)).get
         return None if row is None else Record(*row)
 
@@ -80,7 +84,8 @@ class Queries:
             f" FROM event WHERE {about} id > :after ORDER BY id LIMIT :limit"
         )
         bound = {"user": user, "after": after, "limit": limit}
-        return tuple(Event(*row) for row in self.connection.execute(query, bound))
+        rows = self.connection.execute(query, bound).fetchall()
+        return tuple(starmap(Event, rows))
 
 
 def _user(row: tuple[int, str, str, int, str] | None) -> User | None:

@@ -38,7 +38,8 @@ def migrate(connection: apsw.Connection, path: str) -> None:
         connection.execute(_RECORD)
         done = version(connection, path)  # another process may have been first
         for file in files[done:]:
-            connection.execute(file.read_text("utf-8"))
+            script = file.read_text("utf-8")
+            connection.execute(script).fetchall()  # all: apsw stops at a row
             connection.execute(
                 "INSERT INTO migration (version, name) VALUES (?, ?)",
                 (int(file.name[:4]), file.stem),
