@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patql.faces.console.text import escaped, json_text, plain, shown, width
+from patql.faces.console.text import json_text, plain, shown, width
+from patql.kernel.text import printable
 
 BIDIRECTIONAL = (
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -58,10 +59,10 @@ def test_a_value_in_a_table(value: object, expected: str) -> None:
 @given(st.text())
 def test_nothing_escapes_escaping(text: str) -> None:
     """No control, format or line separating character is left, except the joiners of words and emoji."""
-    for char in escaped(text):
+    for char in printable(text):
         assert unicodedata.category(char) not in {"Cc", "Zl", "Zp", "Cs"}
         assert char in "\u200c\u200d" or unicodedata.category(char) != "Cf"
-    assert not set(BIDIRECTIONAL) & set(escaped(text))
+    assert not set(BIDIRECTIONAL) & set(printable(text))
 
 
 @given(
@@ -75,7 +76,7 @@ def test_json_loses_nothing(value: object) -> None:
     """It reads back as the value, and every character of it is visible."""
     text = json_text(value)
     assert json.loads(text) == value
-    assert escaped(text) == text
+    assert printable(text) == text
 
 
 @pytest.mark.parametrize(

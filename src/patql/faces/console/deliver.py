@@ -9,9 +9,9 @@ from patql.engine.result import Result, Row
 from patql.faces.console import stderr
 from patql.faces.console.render import FORMATS, Render, csv, json, json_lines
 from patql.faces.console.sink import FileOutput, SecretsFile, Sink, StandardOutput
-from patql.faces.console.text import escaped
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import SHOWN
+from patql.kernel.text import printable
 
 
 class Delivery:
@@ -72,7 +72,7 @@ class Delivery:
             return
         for piece in self._render(result.columns, batches):
             visible = self._sink.terminal and self._render is csv
-            text = "\n".join(map(escaped, piece.split("\n"))) if visible else piece
+            text = "\n".join(map(printable, piece.split("\n"))) if visible else piece
             self._sink.write(self._between + text)
             self._between = ""
         self._between = "" if self._render in (json, json_lines) else "\n"

@@ -6,7 +6,8 @@ from itertools import chain
 import msgspec
 
 from patql.engine.result import ResultColumn, Row
-from patql.faces.console.text import escaped, json_text, plain, shown, width
+from patql.faces.console.text import json_text, plain, shown, width
+from patql.kernel.text import printable
 
 SAMPLE = 1_000
 """How many rows decide the widths of a table's columns."""
@@ -26,7 +27,7 @@ def table(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
         sample.append(batch)
         if sum(map(len, sample)) >= SAMPLE:
             break
-    names = [escaped(column.name) for column in columns]
+    names = [printable(column.name) for column in columns]
     seen = [[*map(shown, row)] for row in chain.from_iterable(sample)]
     widths = [
         max(width(name), *(width(row[at]) for row in seen[:SAMPLE]), 1)

@@ -3,19 +3,19 @@
 import contextlib
 import sys
 
-from patql.faces.console.text import escaped
 from patql.kernel.errors import PatqlError
 from patql.kernel.secrets import redact
+from patql.kernel.text import printable
 
 
 def tell(message: str) -> None:
     """Print a message; what has a token's shape is cut to 16 characters."""
-    _write("".join(escaped(line) + "\n" for line in redact(message).splitlines()))
+    _write("".join(printable(line) + "\n" for line in redact(message).splitlines()))
 
 
 def ask(question: str) -> str:
     """A person's answer, from standard input, to a question; empty at its end."""
-    _write(escaped(redact(question)) + " ")
+    _write(printable(redact(question)) + " ")
     return sys.stdin.readline().strip()
 
 

@@ -7,15 +7,10 @@ from unicodedata import category, east_asian_width
 
 import msgspec
 
-_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-_JOINERS = "\u200c\u200d"  # parts of words and of emoji in several scripts
+from patql.kernel.text import printable
+
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _NOT_ASCII_TEXT = re.compile(r"[\x7f-\U0010ffff]")
-
-
-def escaped(text: str) -> str:
-    r"""The text with control, format and bidirectional characters written as `\n`, `\x1b` or `\u202e`."""
-    return text if text.isprintable() else "".join(map(_visible, text))
 
 
 def shown(value: object) -> str:
@@ -27,11 +22,11 @@ def shown(value: object) -> str:
             not value or value == "NULL" or value[0] == "'" or value != value.strip()
         )
         return (
-            "'" + escaped(value).replace("'", "''") + "'"
+            "'" + printable(value).replace("'", "''") + "'"
             if doubtful
-            else escaped(value)
+            else printable(value)
         )
-    return escaped(plain(value))
+    return printable(plain(value))
 
 
 def plain(value: object) -> str:
@@ -62,20 +57,9 @@ def width(text: str) -> int:
     return sum(map(_char_width, text))
 
 
-def _visible(char: str) -> str:
-    if char.isprintable() or char in _JOINERS or category(char) == "Zs":
-        return char
-    if char in _NAMED:
-        return _NAMED[char]
-    code = ord(char)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
 def _json_escape(found: re.Match[str]) -> str:
     char = found[0]
-    if _visible(char) == char:
+    if printable(char) == char:
         return char
     units = char.encode("utf-16-be")
     return "".join(
@@ -84,7 +68,7 @@ def _json_escape(found: re.Match[str]) -> str:
 
 
 def _char_width(char: str) -> int:
-    if category(char) in ("Mn", "Me") or char in _JOINERS:
+    if category(char) in ("Mn", "Me", "Cf"):  # accents, and joiners
         return 0
     return 2 if east_asian_width(char) in "WF" else 1
 
