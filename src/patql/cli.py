@@ -148,7 +148,8 @@ def _query(given: argparse.Namespace) -> int:
 
     # A signal that would end the process must not come between a new token and its delivery.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is signal.SIG_DFL:  # it is ignored under nohup
+            signal.signal(number, signal.default_int_handler)
     query = Query(
         sql=given.sql,
         file=given.file,

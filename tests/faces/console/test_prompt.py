@@ -1,10 +1,17 @@
 """Where a statement ends, and what the exit codes are."""
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
+from patql.faces.console import prompt
 from patql.faces.console.exits import BY_CODE
 from patql.faces.console.prompt import is_complete
 from patql.kernel.errors import Code
+
+if TYPE_CHECKING:
+    from patql.engine.session import Session
+    from patql.faces.console.deliver import Delivery
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,26 @@ from patql.kernel.errors import Code
 def test_a_statement_ends_with_its_semicolon(text: str, *, complete: bool) -> None:
     """Not with one in quotes or in a comment."""
     assert is_complete(text) is complete
+
+
+def test_history_keeps_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen characters at most, and lives in memory."""
+    typed = iter(["SELECT", f"'{'pql_' + 'Z9' * 33}';", "", "exit"])
+    history = list[str]()
+    ran = list[str]()
+
+    def run(_session: object, sql: str, _delivery: object) -> None:
+        ran.append(sql)
+
+    def read(_prompt: str) -> str:
+        return next(typed)
+
+    monkeypatch.setattr(prompt, "_line_editor", lambda: (read, history.append))
+    monkeypatch.setattr(prompt, "run", run)
+    prompt.interact(cast("Session", None), cast("Delivery", None))
+    assert history == ["SELECT 'pql_Z9Z9Z9Z9Z9Z9…';"]
+    assert len(ran) == 1
+    assert "Z9" * 33 in ran[0]
 
 
 def test_every_code_has_an_exit_code() -> None:

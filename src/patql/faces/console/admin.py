@@ -66,12 +66,12 @@ def add_user(settings: Settings, name: str, delivery: Delivery) -> None:
 def store(settings: Settings, choice: Choice) -> None:
     """Ask for the token of a URL, and store it for that origin once the server there accepts it."""
     prompt = f"Token for {choice.url} (it isn't shown): "
-    if stderr.on_terminal():
+    if stderr.can_ask():
         from getpass import getpass
 
         given = getpass(prompt)
     else:
-        given = sys.stdin.readline()
+        given = sys.stdin.readline() if sys.stdin else ""
     if not given.strip():
         raise PatqlError(Code.CREDENTIAL, "no token was given")
     username = store_token(settings, choice, Secret(given.strip()))

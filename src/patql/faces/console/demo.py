@@ -80,10 +80,11 @@ def _show(session: Session, sink: Sink, *statements: str) -> Secret | None:
 
 
 def _request(transport: Transport, sink: Sink) -> None:
-    """Make a request with the new token, and show status and body."""
+    """Make a request with the new token, and show the status, and what an error says."""
     _head(sink, f"{REQUEST.method} /v4{REQUEST.path} with the new token")
     (answer,) = transport.send([REQUEST], 1)
-    sink.write(f"{answer.status} {answer.body.decode()}\n")
+    told = f" {answer.body.decode()}" if answer.status >= 400 else ""
+    sink.write(f"HTTP {answer.status}{told}\n")
     sink.settle()
 
 

@@ -21,6 +21,6 @@ class ConsoleDialogue:
         """Yes with `assume_yes`; else a person's answer, of which only `y` and `yes` are yes; else `otherwise`."""
         if self._assume_yes:
             return True
-        if not stderr.on_terminal():
+        if not stderr.can_ask():
             return otherwise
         return stderr.ask(f"{question} [y/N]").casefold() in {"y", "yes"}

@@ -3,9 +3,11 @@
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
+from patql import __version__
 from patql.compose import Choice, open_session
 from patql.config import Settings
 from patql.faces.console import stderr
@@ -46,9 +48,11 @@ def execute(settings: Settings, query: Query) -> int:
     Raises:
         PatqlError: USAGE or CREDENTIAL, before any statement has run; OUTPUT where results can't be written anywhere.
     """
-    prompting = query.sql is None and query.file is None and sys.stdin.isatty()
+    prompting = (
+        query.sql is None and query.file is None and stderr.is_terminal(sys.stdin)
+    )
     sql = "" if prompting else _statements(query)
-    announce = _announce if stderr.is_read() else None
+    announce = _announce if stderr.is_terminal(sys.stderr) else None
     dialogue = ConsoleDialogue(assume_yes=query.yes)
     with (
         closing(open_delivery(query.output, query.out, query.secrets_to)) as delivery,
@@ -58,6 +62,7 @@ def execute(settings: Settings, query: Query) -> int:
             return run(session, sql, delivery, keep_going=query.keep_going)
         from patql.faces.console.prompt import interact
 
+        stderr.tell(rf"patql {__version__}: end statements with ; and leave with \q")
         interact(session, delivery)
         return OK
 
@@ -73,10 +78,15 @@ def _statements(query: Query) -> str:
         return query.sql
     try:
         if query.file is None or str(query.file) == "-":
-            return sys.stdin.read()
+            return _standard_input()
         return query.file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
         raise PatqlError(
             Code.USAGE, f"{query.file or 'standard input'} can't be read: {reason}"
         ) from error
+
+
+def _standard_input() -> str:
+    source: TextIO | None = sys.stdin  # None where it was closed before we began
+    return source.read() if source is not None else ""

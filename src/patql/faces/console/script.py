@@ -1,8 +1,6 @@
 """Running the statements of a script, and delivering what each gives."""
 
-from collections.abc import Iterator
-
-from patql.engine.result import Result
+from patql.compose.target import EMBEDDED
 from patql.engine.session import Session
 from patql.faces.console import stderr
 from patql.faces.console.deliver import Delivery
@@ -25,30 +23,33 @@ def run(
     try:
         statements = session.statements(sql)
     except PatqlError as error:
-        return failed(error)
+        return _failed(error, session)
     for statement in statements:
-        code = run_one(session.run(statement), delivery)
+        code = _run_one(session, statement, delivery)
         ended = ended or code
         if code == BY_CODE[Code.CANCELLED] or (code and not keep_going):
             break
     return ended
 
 
-def run_one(results: Iterator[Result], delivery: Delivery) -> int:
-    """Deliver the results of a statement, and return its exit code."""
+def _run_one(session: Session, statement: str, delivery: Delivery) -> int:
     try:
-        for result in results:
+        for result in session.run(statement):
             delivery.deliver(result)
     except PatqlError as error:
-        return failed(error)
+        return _failed(error, session)
     except KeyboardInterrupt:
-        return failed(PatqlError(Code.CANCELLED, "interrupted"))
+        return _failed(PatqlError(Code.CANCELLED, "interrupted"), session)
     return OK
 
 
-def failed(error: PatqlError) -> int:
+def _failed(error: PatqlError, session: Session) -> int:
     """Tell an error, and return the exit code that it stands for."""
     if isinstance(error, ServerRefusedError) and error.status == 401:
-        error.hint = error.hint or "the token may be expired, revoked or lack a scope"
+        error.hint = (
+            "`patql init --recover` makes a new root token"
+            if session.state.transport.target == EMBEDDED
+            else "the token may be expired or revoked, or lack a scope"
+        )
     stderr.tell_error(error)
     return BY_CODE[error.code]

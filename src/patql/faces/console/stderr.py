@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from typing import TextIO
 
 from patql.kernel.errors import PatqlError
 from patql.kernel.secrets import redact
@@ -35,19 +36,14 @@ def tell_error(error: PatqlError) -> None:
         tell(f"  {error.hint}")
 
 
-def on_terminal() -> bool:
-    """Whether a person can be asked: standard input and standard error are a terminal."""
-    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether one of the standard streams is a terminal; None is one that was closed before we began."""
+    return stream is not None and stream.isatty()
 
 
-def is_read() -> bool:
-    """Whether standard error is a terminal."""
-    return _is_terminal(sys.stderr)
-
-
-def _is_terminal(stream: object) -> bool:
-    # A stream is None where its descriptor was closed before we began.
-    return stream is not None and getattr(stream, "isatty", bool)()
+def can_ask() -> bool:
+    """Whether a person is there to be asked."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
 def _write(text: str) -> None:
