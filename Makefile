@@ -36,7 +36,7 @@ fmt: .venv/dev  ## format the code, and mend what the linter can mend
 lint: .venv/dev  ## style, format, and the direction of imports
 	ruff check .
 	ruff format --check .
-	lint-imports
+	lint-imports --no-cache
 
 types: .venv/dev  ## mypy and pyright, both strict
 	mypy

@@ -6,7 +6,8 @@ runs SQL over resources. Neither is imported before it is used.
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from patql.kernel.version import __version__
+
 __all__ = ["Authority", "__version__", "connect"]
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from pyreqwest import exceptions
 
-from patql import __version__
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Headers, Request, Response
 from patql.kernel.secrets import Secret
+from patql.kernel.version import __version__
 
 if TYPE_CHECKING:
     from pyreqwest.bytes import Bytes
