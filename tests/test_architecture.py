@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -50,10 +50,10 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^  make (\w+)", done.stdout, re.MULTILINE))
 
 
-def tracked() -> list[Path]:
+def tracked(git: str) -> list[Path]:
     """The files of the repository; a test of them is skipped where there is no repository."""
     done = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+        [git, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip("not a checkout")
@@ -148,14 +148,14 @@ def test_version_is_the_changelogs() -> None:
     assert patql.__version__ == PROJECT["version"] == released[1]
 
 
-def test_nothing_names_a_machine() -> None:
+def test_nothing_names_a_machine(need: Callable[..., str]) -> None:
     """No file has the path of a home or a workplace, the name of this host, or the address of a package index."""
     words = [rf"/{'work'}/", re.escape(f"{Path.home()}/"), "pythonhosted", "npmjs"]
     host = socket.gethostname()
     if len(host) > 8:
         words.append(re.escape(host))
     pattern = re.compile("|".join(words))
-    for path in tracked():
+    for path in tracked(need("git")):
         text = path.read_bytes().decode("utf-8", "replace")
         found = pattern.search(text)
         assert found is None or path == Path(__file__), (path, found)
