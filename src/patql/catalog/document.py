@@ -142,7 +142,9 @@ class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Names of the columns that its response holds in full and no other will: those of a method that creates."""
-        return tuple(c.name for c in self.columns if c.once) if self.verb == "POST" else ()
+        return (
+            tuple(c.name for c in self.columns if c.once) if self.verb == "POST" else ()
+        )
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name, in any case, or None."""
