@@ -17,7 +17,8 @@ import msgspec
 from bench.pageserver import PAGES, ROWS
 
 from patql import connect
-from patql.engine.session import CONCURRENCY, Session
+from patql.engine.session import Session
+from patql.engine.state import CONCURRENCY
 
 TOKENS = PAGES * ROWS
 TOKEN = "x"
