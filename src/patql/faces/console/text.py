@@ -10,7 +10,7 @@ import msgspec
 from patql.kernel.text import printable
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_NOT_ASCII_TEXT = re.compile(r"[\x7f-\U0010ffff]")
+_NOT_ASCII_TEXT = re.compile(r"[^\x00-\x7e]")
 
 
 def shown(value: object) -> str:
