@@ -96,7 +96,7 @@ class Profile:
         return Answer(b"", 204)
 
     def _user(self, granted: Granted) -> User:
-        user = self._authority.user(granted.user)
+        user = self._authority.owner(granted)
         if user is None:
             msg = f"token {granted.token_id} has no user"
             raise PatqlError(Code.INTERNAL, msg)

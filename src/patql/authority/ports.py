@@ -110,6 +110,10 @@ class TokenStore(Protocol):
         """The user of that name."""
         ...
 
+    def owner(self, username: str) -> User | None:
+        """The user of that name, at least as of the last read that the calling thread made."""
+        ...
+
     def is_empty(self) -> bool:
         """Whether there are no users yet."""
         ...

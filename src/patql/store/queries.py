@@ -24,6 +24,7 @@ _FIND = (
 _USER = "SELECT uid, username, email, restricted, role FROM user"
 _NAMED = f"{_USER} WHERE username = ?"
 _LARGEST = 2**63 - 1
+_OWNERS = 1024  # users that are kept while nothing changes
 
 
 class Queries:
@@ -36,6 +37,8 @@ class Queries:
         self.connection = connection
         self._find = connection.cursor().execute
         self._users = connection.cursor()
+        self._owners = dict[str, User]()
+        self._owners_version = -1
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
@@ -45,6 +48,23 @@ class Queries:
     def user(self, username: str) -> User | None:
         """The user of that name."""
         return _user(self._users.execute(_NAMED, (username,)).get)
+
+    def owner(self, username: str) -> User | None:
+        """The user of that name, at least as of this connection's last read.
+
+        SQLite counts the data version up where a read finds that anything has changed. So as long as it is the same,
+        the last read saw the very database that a user was read from before.
+        """
+        version = self.connection.data_version()
+        if version != self._owners_version or len(self._owners) >= _OWNERS:
+            self._owners.clear()
+            self._owners_version = version
+        owner = self._owners.get(username)
+        if owner is None:
+            owner = self.user(username)
+            if owner is not None and self.connection.data_version() == version:
+                self._owners[username] = owner
+        return owner
 
     def first_admin(self) -> User | None:
         """The admin with the smallest uid."""

@@ -62,6 +62,13 @@ class SqliteStore:
         except OUTSIDE as error:
             fail(error, self._path)
 
+    def owner(self, username: str) -> User | None:
+        """The user of that name, at least as of this thread's last read."""
+        try:
+            return self._reads().owner(username)
+        except OUTSIDE as error:
+            fail(error, self._path)
+
     def is_empty(self) -> bool:
         """Whether there are no users yet."""
         with translated(self._path):
