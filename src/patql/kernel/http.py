@@ -26,7 +26,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    """A response; `headers` holds no content-length, which the one who sends it adds."""
+    """A response; only that to HEAD holds a content-length, that of GET; to others the one who sends it adds it."""
 
     status: int
     headers: Headers

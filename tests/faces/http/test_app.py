@@ -1,6 +1,7 @@
 """The ASGI application by itself: what it does when something fails, and what it writes down."""
 
 import asyncio
+import os
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from patql.api.api import Api
 from patql.faces.http.access_log import FULL, AccessLog
-from patql.faces.http.app import App
+from patql.faces.http.app import App, to_stderr
 from patql.kernel.clock import ManualClock
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
@@ -163,6 +164,22 @@ def test_path_on_one_line(path: str, shown: str) -> None:
         "404",
         "0",
     ]
+
+
+def test_log_that_nobody_reads() -> None:
+    """Where nobody reads standard error any more, log lines are lost and nothing else."""
+    reader, writer = os.pipe()
+    kept = os.dup(2)
+    os.dup2(writer, 2)
+    try:
+        to_stderr(b"one\n" * 1000)
+        assert os.read(reader, 8) == b"one\none\n"
+        os.close(reader)
+        to_stderr(b"two\n")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(writer)
 
 
 def test_lines_are_gathered() -> None:

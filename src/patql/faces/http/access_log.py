@@ -12,8 +12,11 @@ from patql.kernel.clock import Clock, to_wire
 from patql.kernel.http import Headers
 from patql.kernel.secrets import SHOWN, redact
 
-FULL = 32 * 1024
-"""At how many characters what is gathered is written at once."""
+FULL = 3 * 1024
+"""At how many characters what is gathered is written at once.
+
+With one more line it is less than 4,096 bytes, so that lines of several workers aren't mixed in a pipe (POSIX, PIPE_BUF).
+"""
 
 _SHORTEST_TOKEN = 48  # of anything shorter, 16 characters may be too much of it
 _LONGEST_PATH = 500

@@ -9,6 +9,7 @@ import os
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from patql.api.api import WRITES, Api
@@ -41,9 +42,10 @@ def application() -> "App":
 
 
 def to_stderr(text: bytes) -> None:
-    """Write all of it."""
-    while text:
-        text = text[os.write(2, text) :]
+    """Write all of it; a log that can't be written doesn't stop the service."""
+    with suppress(OSError):
+        while text:
+            text = text[os.write(2, text) :]
 
 
 class App:
