@@ -1,102 +1,22 @@
-"""A real `patql serve` on loopback: what goes over the wire, what is written down, how it starts and stops."""
+"""A real `patql serve` on loopback: what goes over the wire, and what is written down."""
 
 import json
 import re
-import signal
 import socket
-import ssl
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from tests.conftest import Served, Serving
+from tests.faces.http.conftest import TOKENS, Answer, logged, raw, send
 
-TOKENS = "/v4/profile/tokens"
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d (\S+) (pql_\w{12}|-) (\S+) (\S+) (\d{3}) (\d+)"
 )
 
 pytestmark = pytest.mark.slow
-
-
-class Answer(NamedTuple):
-    """What came back: status, headers by lower-case name, and body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:  # noqa: ANN401
-        """The body, read as JSON."""
-        return json.loads(self.body)
-
-
-@pytest.fixture(scope="module")
-def server(
-    serving: Serving, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Served]:
-    """One server for the tests that only send requests."""
-    with serving(tmp_path_factory.mktemp("server")) as served:
-        yield served
-
-
-def send(
-    served: Served,
-    method: str,
-    path: str,
-    body: object = None,
-    secret: str | None = None,
-    headers: dict[str, str] | None = None,
-) -> Answer:
-    """One request on a connection of its own."""
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=10)
-    sent = {"Authorization": f"Bearer {secret or served.secret}", **(headers or {})}
-    raw = None
-    if body is not None:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent.setdefault("Content-Type", "application/json")
-    connection.request(method, path, raw, sent)
-    response = connection.getresponse()
-    answer = Answer(
-        response.status,
-        {name.lower(): value for name, value in response.getheaders()},
-        response.read(),
-    )
-    connection.close()
-    return answer
-
-
-def raw(served: Served, *parts: bytes, pause: float = 0.0) -> bytes:
-    """What a server sends back for some bytes, until it closes or falls silent."""
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
-        for part in parts:
-            connection.sendall(part)
-            time.sleep(pause)
-        received = b""
-        connection.settimeout(0.2)
-        try:
-            while more := connection.recv(65536):
-                received += more
-        except TimeoutError:
-            pass
-        return received
-
-
-def logged(served: Served, wanted: str) -> str:
-    """What a server has written, once that is in it."""
-    deadline = time.monotonic() + 5
-    while wanted not in (text := served.written()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert wanted in text
-    return text
 
 
 def test_answer_on_the_wire(server: Served) -> None:
@@ -300,135 +220,3 @@ def test_secrets_are_written_nowhere(serving: Serving, tmp_path: Path) -> None:
             assert secret.encode() not in held
             assert secret[16:].encode() not in held
             assert secret[17:33].encode() not in held
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_graceful_stop(
-    serving: Serving, tmp_path: Path, stop: signal.Signals, workers: str
-) -> None:
-    """Told to stop, a server finishes the request that is under way, takes no other, and ends with 0."""
-    with serving(tmp_path, "--workers", workers, stop=stop) as served:
-        _wait_until_well(served)
-        body = b'{"label": "last"}'
-        head = (
-            f"POST {TOKENS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.secret}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        connection = socket.create_connection(("127.0.0.1", served.port), timeout=10)
-        connection.sendall(head.encode() + body[:5])
-        time.sleep(0.2)
-        served.process.send_signal(stop)
-        time.sleep(0.7)
-        connection.sendall(body[5:])
-        answer = connection.recv(65536)
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert b'"label":"last"' in answer
-        assert b"connection: close" in answer
-        connection.close()
-        assert served.process.wait(15) == 0
-        with pytest.raises(ConnectionError):
-            send(served, "GET", "/healthz")
-    assert f"POST {TOKENS} 200" in served.written()
-    assert "Traceback" not in served.written()
-
-
-def _wait_until_well(served: Served) -> None:
-    """Workers take a moment to start; the first answers mean that they have."""
-    for _ in range(20):
-        assert send(served, "GET", "/healthz").status == 200
-
-
-def test_two_workers(serving: Serving, tmp_path: Path) -> None:
-    """What one worker did, the other knows at once: a revoked token is refused by both."""
-    with serving(tmp_path, "--workers", "2") as served:
-        _wait_until_well(served)
-        children = Path(
-            f"/proc/{served.process.pid}/task/{served.process.pid}/children"
-        )
-        assert len(children.read_text().split()) >= 2
-        for _ in range(10):
-            made = send(served, "POST", TOKENS, {"label": "brief"}).json
-            for _ in range(4):
-                seen = send(served, "GET", "/v4/profile", secret=made["token"])
-                assert seen.status == 200
-            send(served, "DELETE", f"{TOKENS}/{made['id']}")
-            for _ in range(4):
-                seen = send(served, "GET", "/v4/profile", secret=made["token"])
-                assert seen.status == 401
-
-
-def test_tls(serving: Serving, tmp_path: Path, need: Callable[..., str]) -> None:
-    """With a certificate it serves https, says that only https will do from now on, and no plain http."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
-         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(cert)],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    with serving(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as served:
-        assert served.url.startswith("https://")
-        context = ssl.create_default_context(cafile=str(cert))
-        connection = HTTPSConnection("127.0.0.1", served.port, context=context)
-        headers = {"Authorization": f"Bearer {served.secret}"}
-        connection.request("GET", "/v4/profile", headers=headers)
-        response = connection.getresponse()
-        assert response.status == 200
-        assert response.headers["strict-transport-security"] == "max-age=31536000"
-        response.read()
-        connection.close()
-        assert raw(served, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b""
-
-
-def test_insecure_on_every_address(serving: Serving, tmp_path: Path) -> None:
-    """A public address is served without TLS where one insists."""
-    with serving(tmp_path, "--host", "0.0.0.0", "--insecure") as served:
-        assert send(served, "GET", "/healthz").status == 200
-
-
-def refused(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """A `patql serve` that isn't expected to start."""
-    database = f"sqlite:///{folder / 'tokens.db'}"
-    command = [sys.executable, "-m", "patql", "serve", "--db", database, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--host", "0.0.0.0"], ["0.0.0.0", "--tls-cert", "--insecure"]),
-        (["--host", "::"], ["::", "--tls-cert", "--insecure"]),
-        (["--host", "192.0.2.1"], ["192.0.2.1", "--tls-cert", "--insecure"]),
-        (["--host", "tokens.example"], ["tokens.example", "--insecure"]),
-        (["--tls-cert", "x.pem"], ["--tls-cert", "--tls-key"]),
-        (["--tls-key", "x.pem"], ["--tls-cert", "--tls-key"]),
-        (
-            ["--tls-cert", "x.pem", "--tls-key", "y.pem"],
-            ["x.pem", "y.pem", "No such file"],
-        ),
-        (["--port", "{port}"], ["{port}", "in use", "--port"]),
-        (["--port", "99999"], ["99999", "--port"]),
-        (["--host", "192.0.2.1", "--insecure"], ["192.0.2.1", "--host"]),
-    ],
-)
-def test_refused_start(server: Served, options: list[str], words: list[str]) -> None:
-    """A server that can't or mustn't listen says why, and what would help, and exits with 2."""
-    port = str(server.port)
-    options = [option.format(port=port) for option in options]
-    done = refused(server.database.parent, *options)
-    assert done.returncode == 2, done.stderr
-    for word in words:
-        assert word.format(port=port) in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_no_database(tmp_path: Path, workers: str) -> None:
-    """Without a database there is no server, however many workers it would have."""
-    done = refused(tmp_path, "--workers", workers, "--port", "0")
-    assert done.returncode == 1, done.stderr
-    assert "patql init" in done.stderr
-    assert "Traceback" not in done.stderr
