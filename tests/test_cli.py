@@ -77,7 +77,7 @@ def test_a_command_line(
 
     given = {name: filled(value) for name, value in case.get("env", {}).items()}
     monkeypatch.setattr(os, "environ", environment(folder) | given)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(case.get("stdin", "")))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(filled(case.get("stdin", ""))))
     try:
         code = cli.main([filled(argument) for argument in case.get("args", [])])
     except SystemExit as ended:  # --help and --version

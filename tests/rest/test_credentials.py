@@ -85,6 +85,19 @@ def test_nothing_is_stored_where_the_block_fails(tmp_path: Path) -> None:
     assert credentials.get("x") == Secret("abc")
 
 
+def test_a_folder_that_cant_be_used_is_named(tmp_path: Path) -> None:
+    """In reading and in writing."""
+    (tmp_path / "file").touch()
+    credentials = Credentials(tmp_path / "file")
+    with pytest.raises(PatqlError, match=r"file/credentials\.json can't be read"):
+        credentials.get("x")
+    with (
+        pytest.raises(PatqlError, match=r"file/credentials\.json can't be written"),
+        credentials.edit(),
+    ):
+        pytest.fail("the block must not run")
+
+
 def test_two_that_store_at_once_both_succeed(tmp_path: Path) -> None:
     """One waits for the other, so neither is lost."""
 

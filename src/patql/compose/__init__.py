@@ -8,6 +8,7 @@ from patql.compose.authority import (
     Authority,
     database,
     make_first,
+    make_folder,
     open_authority,
     policy,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "database",
     "keep_embedded",
     "make_first",
+    "make_folder",
     "open_api",
     "open_authority",
     "open_session",

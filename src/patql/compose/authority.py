@@ -83,6 +83,20 @@ def open_authority(settings: Settings) -> Authority:
     return opened
 
 
+def make_folder(folder: Path) -> None:
+    """Make the user's data folder, for its owner alone, where it doesn't exist.
+
+    Raises:
+        PatqlError: UNAVAILABLE where it can't be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PatqlError(
+            Code.UNAVAILABLE, f"{folder} can't be made: {error.strerror}"
+        ) from error
+
+
 def make_first(opened: authority.Authority, user: str | None) -> Issued:
     """The first user of an authority and their root token.
 

@@ -72,8 +72,13 @@ def open_target(
     return DeferredTransport(base.url, remote)
 
 
-def store_token(settings: Settings, choice: Choice, token: Secret) -> str:
+def store_token(settings: Settings, choice: Choice, ask: Callable[[], Secret]) -> str:
     """Keep a token for a URL's origin, once the server there has accepted it.
+
+    Args:
+        settings: say where it is kept.
+        choice: names the URL.
+        ask: gives the token; it isn't asked for a URL that it can't be sent to.
 
     Returns:
         The username that the server knows the token's owner by.
@@ -89,6 +94,7 @@ def store_token(settings: Settings, choice: Choice, token: Secret) -> str:
     if base is None:
         raise PatqlError(Code.USAGE, "a token is stored for a --url")
     _check_confidential(base, choice)
+    token = ask()
     transport = HttpTransport(base.url, token)
     try:
         (answer,) = transport.send([Request("GET", "/profile")], 1)

@@ -84,11 +84,9 @@ class Credentials:
         Other processes that edit wait meanwhile. Nothing is stored where the block raises.
 
         Raises:
-            PatqlError: as `get`.
-            OSError: where the directory can't be written.
+            PatqlError: as `get`, and UNAVAILABLE where the directory can't be written.
         """
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._path.parent, os.O_RDONLY)
+        lock = self._open_directory()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             before = self._read()
@@ -99,6 +97,22 @@ class Credentials:
         finally:
             os.close(lock)
 
+    def _open_directory(self) -> int:
+        directory = self._path.parent
+        with self._written():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(directory, os.O_RDONLY)
+
+    @contextmanager
+    def _written(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise PatqlError(
+                Code.UNAVAILABLE,
+                f"{self._path} can't be written: {(error.strerror or 'no reason given').lower()}",
+            ) from error
+
     def _read(self) -> dict[str, str]:
         try:
             with self._path.open("rb") as file:
@@ -106,6 +120,10 @@ class Credentials:
                 return msgspec.json.decode(file.read(), type=dict[str, str])
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise PatqlError(
+                Code.CREDENTIAL, f"{self._path} can't be read: {error.strerror}"
+            ) from error
         except msgspec.DecodeError as error:
             raise PatqlError(
                 Code.CREDENTIAL,
@@ -115,10 +133,11 @@ class Credentials:
 
     def _write(self, tokens: dict[str, str]) -> None:
         fresh = self._path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(tokens)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        with self._written():
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(tokens)) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)

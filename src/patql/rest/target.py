@@ -134,5 +134,5 @@ def _cause(error: exceptions.RequestError) -> str:
 
 def _what_to_check(cause: str) -> str:
     if "certificate" in cause:
-        return "the server's certificate must be valid, and signed by an authority that this machine trusts"
+        return "the server's certificate must be valid, and signed by an authority that this machine trusts or SSL_CERT_FILE names"
     return "check the host and port of --url, and that the server is running"

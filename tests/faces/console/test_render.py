@@ -37,7 +37,7 @@ EXPECTED = {
     ),
     "json": (
         '[\n{"id":1,"label":"ci","data":null},\n'
-        '{"id":22,"label":"","data":{"a": [1, "\\u202e"]}},\n'
+        '{"id":22,"label":"","data":{"a":[1,"\\u202e"]}},\n'
         '{"id":333,"label":null,"data":[]},\n'
         '{"id":4,"label":"say \\"NULL\\", ok","data":1},\n'
         '{"id":5,"label":"日本","data":2}\n]\n'
@@ -80,6 +80,19 @@ def test_json_lines_are_the_objects_of_json() -> None:
 def test_a_result_without_rows(output: str, expected: str) -> None:
     """Has its columns where the format has such a thing."""
     assert render(output, COLUMNS) == expected
+
+
+def test_an_object_is_one_line() -> None:
+    """However a document is laid out, and whatever the types."""
+    column = (ResultColumn("a", "JSON"),)
+    assert render("jsonl", column, [('{\n "b": "\\n"}',)]) == '{"a":{"b":"\\n"}}\n'
+    for kind, value, expected in (
+        ("HUGEINT", 2**70, str(2**70)),
+        ("BLOB", b"\x01", '"\\\\x01"'),
+        ("VARCHAR", "\x7f", '"\\u007f"'),
+    ):
+        column = (ResultColumn("a", kind),)
+        assert render("jsonl", column, [(value,)]) == f'{{"a":{expected}}}\n'
 
 
 def test_equal_names_stay_apart_in_json() -> None:

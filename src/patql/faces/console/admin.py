@@ -10,6 +10,7 @@ from patql.compose import (
     database,
     keep_embedded,
     make_first,
+    make_folder,
     open_authority,
     policy,
     store_token,
@@ -44,7 +45,7 @@ def init(settings: Settings, user: str | None, delivery: Delivery) -> None:
     """
     path = database(settings)
     if settings.db is None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
     with SqliteAuthority(path, policy=policy(settings)) as opened:
         _hand_over(settings, opened, make_first(opened, user), delivery)
 
@@ -65,17 +66,21 @@ def add_user(settings: Settings, name: str, delivery: Delivery) -> None:
 
 def store(settings: Settings, choice: Choice) -> None:
     """Ask for the token of a URL, and store it for that origin once the server there accepts it."""
-    prompt = f"Token for {choice.url} (it isn't shown): "
+    username = store_token(settings, choice, lambda: _ask_token(f"{choice.url}"))
+    stderr.tell(f"stored the token of {username} for {choice.url}")
+
+
+def _ask_token(url: str) -> Secret:
+    """From a prompt that doesn't show it, or from standard input where nobody is to be prompted."""
     if stderr.can_ask():
         from getpass import getpass
 
-        given = getpass(prompt)
+        given = getpass(f"Token for {url} (it isn't shown): ").strip()
     else:
-        given = sys.stdin.readline() if sys.stdin else ""
-    if not given.strip():
+        given = sys.stdin.readline().strip() if sys.stdin else ""
+    if not given:
         raise PatqlError(Code.CREDENTIAL, "no token was given")
-    username = store_token(settings, choice, Secret(given.strip()))
-    stderr.tell(f"stored the token of {username} for {choice.url}")
+    return Secret(given)
 
 
 def _hand_over(
@@ -89,7 +94,7 @@ def _hand_over(
         return
     try:
         folder = keep_embedded(settings, issued.secret)
-    except (OSError, PatqlError):
+    except PatqlError:
         opened.revoke(owner, issued.token.id)
         raise
     stderr.tell(

@@ -6,7 +6,7 @@ from itertools import chain
 import msgspec
 
 from patql.engine.result import ResultColumn, Row
-from patql.faces.console.text import json_text, plain, shown, width
+from patql.faces.console.text import encoded, json_text, plain, shown, width
 from patql.kernel.text import printable
 
 SAMPLE = 1_000
@@ -15,6 +15,11 @@ _NUMBERS = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
     "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL",
 )  # fmt: skip
+
+_AS_IN_JSON = (
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "BOOLEAN", "VARCHAR", "JSON",
+)  # fmt: skip
+"""Types that msgspec encodes as we do."""
 
 Batches = Iterator[list[Row]]
 Render = Callable[[Sequence[ResultColumn], Batches], Iterator[str]]
@@ -85,12 +90,15 @@ def _line(cells: Iterable[str], widths: list[int], right: list[bool]) -> str:
 def _objects(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
     names = _distinct([column.name for column in columns])
     documents = [at for at, column in enumerate(columns) if column.type == "JSON"]
+    usual = all(column.type in _AS_IN_JSON for column in columns)
+    encode = encoded if usual else json_text
     for row in chain.from_iterable(batches):
         cells = list(row)
         for at in documents:
             if isinstance(cells[at], str):
-                cells[at] = msgspec.Raw(cells[at].encode())
-        yield json_text(dict(zip(names, cells, strict=True)))
+                document = msgspec.json.format(str(cells[at]), indent=-1)
+                cells[at] = msgspec.Raw(document.encode())
+        yield encode(dict(zip(names, cells, strict=True)))
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -46,8 +46,13 @@ def plain(value: object) -> str:
 
 def json_text(value: object) -> str:
     r"""A value as JSON in which every character is visible; the others are `\u` escapes, so nothing is lost."""
-    text = _ENCODER.encode(_jsonable(value)).decode()
-    return _NOT_ASCII_TEXT.sub(_json_escape, text)
+    return encoded(_jsonable(value))
+
+
+def encoded(value: object) -> str:
+    """The same for a value in which there is nothing that msgspec encodes differently, or not at all."""
+    text = _ENCODER.encode(value).decode()
+    return text if text.isprintable() else _NOT_ASCII_TEXT.sub(_json_escape, text)
 
 
 def width(text: str) -> int:
