@@ -79,7 +79,7 @@ def test_json_lines_are_the_objects_of_json() -> None:
 )
 def test_a_result_without_rows(output: str, expected: str) -> None:
     """Has its columns where the format has such a thing."""
-    assert render(output, COLUMNS) == expected
+    assert render(output, COLUMNS) == render(output, COLUMNS, []) == expected
 
 
 def test_an_object_is_one_line() -> None:

@@ -49,16 +49,16 @@ def table(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
 def json(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
     """An array of objects, one a line."""
     before = "["
-    for line in _objects(columns, batches):
-        yield f"{before}\n{line}"
+    for lines in _objects(columns, batches):
+        yield f"{before}\n" + ",\n".join(lines)
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"
 
 
 def json_lines(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
     """An object a line."""
-    for line in _objects(columns, batches):
-        yield line + "\n"
+    for lines in _objects(columns, batches):
+        yield "\n".join(lines) + "\n"
 
 
 def csv(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
@@ -87,18 +87,26 @@ def _line(cells: Iterable[str], widths: list[int], right: list[bool]) -> str:
     return "  ".join(padded).rstrip(" ") + "\n"
 
 
-def _objects(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
+def _objects(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[list[str]]:
     names = _distinct([column.name for column in columns])
     documents = [at for at, column in enumerate(columns) if column.type == "JSON"]
     usual = all(column.type in _AS_IN_JSON for column in columns)
     encode = encoded if usual else json_text
-    for row in chain.from_iterable(batches):
-        cells = list(row)
-        for at in documents:
-            if isinstance(cells[at], str):
-                document = msgspec.json.format(str(cells[at]), indent=-1)
-                cells[at] = msgspec.Raw(document.encode())
-        yield encode(dict(zip(names, cells, strict=True)))
+    for batch in batches:
+        rows = (
+            [_with_documents(row, documents) for row in batch] if documents else batch
+        )
+        yield [encode(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _with_documents(row: Row, documents: list[int]) -> Row:
+    """The row with its JSON texts as parts of the JSON that it is written in, on one line."""
+    cells = list(row)
+    for at in documents:
+        if cells[at] is not None:
+            document = msgspec.json.format(str(cells[at]), indent=-1)
+            cells[at] = msgspec.Raw(document.encode())
+    return tuple(cells)
 
 
 def _distinct(names: list[str]) -> list[str]:
