@@ -92,7 +92,7 @@ def _objects(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[list
     documents = [at for at, column in enumerate(columns) if column.type == "JSON"]
     usual = all(column.type in _AS_IN_JSON for column in columns)
     encode = encoded if usual else json_text
-    for batch in batches:
+    for batch in filter(None, batches):
         rows = (
             [_with_documents(row, documents) for row in batch] if documents else batch
         )
