@@ -243,6 +243,12 @@ def test_closed_streams_are_no_fault(run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_a_pipe_can_be_named(run: Run) -> None:
+    """It is written to, not replaced."""
+    assert run("--out", "/dev/stdout", "SELECT 1 AS x").stdout == "x\n-\n1\n"
+
+
+@pytest.mark.slow
 def test_a_query_into_a_closed_pipe_is_quiet_about_it(run: Run) -> None:
     """One error, no trace of the interpreter's own attempts."""
     descriptor = closed_pipe()

@@ -95,7 +95,7 @@ class FileOutput:
     terminal = False
 
     def __init__(self, path: Path) -> None:
-        self._path = Path(os.path.realpath(path))
+        self._path = path
         self._fresh: Path | None = None
         try:
             self._file = self._open()
@@ -125,6 +125,7 @@ class FileOutput:
     def _open(self) -> BinaryIO:
         if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
             return self._path.open("wb")
+        self._path = self._path.resolve()
         self._fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}.new")
         return _create(self._fresh)
 
