@@ -113,3 +113,22 @@ SELECT try(CAST(label AS INTEGER)) FROM linode.profile.tokens t ORDER BY id LIMI
 SELECT 'a' < 'B', 'Z' < 'a', '10' < '9', label COLLATE NOCASE = 'L1' FROM linode.profile.tokens t ORDER BY id
 SELECT bar(id, 0, 10), hash(label) IS NOT NULL, typeof(id), typeof(label), typeof(expiry) FROM linode.profile.tokens t ORDER BY id LIMIT 1
 SELECT max(id), min_by(label, id), any_value(label) IS NOT NULL, count_if(id > 3) FROM linode.profile.tokens t
+SELECT #2, #1 FROM linode.profile.tokens t ORDER BY id
+SELECT a, b FROM linode.profile.tokens t(a, b, c, d, e, f) WHERE a = 3
+SELECT label FROM linode.profile.tokens t(label, id, c, d, e, f) WHERE id > '2026-01-03' ORDER BY label
+SELECT a.id, b.id FROM linode.profile.tokens a ASOF JOIN linode.profile.tokens b ON a.id >= b.id WHERE b.id = 3 ORDER BY 1
+SELECT a.id, b.id FROM linode.profile.tokens a ASOF LEFT JOIN linode.profile.tokens b ON a.id > b.id WHERE b.id = 2 ORDER BY 1
+SELECT a.id, b.id FROM linode.profile.tokens a POSITIONAL JOIN linode.profile.tokens b WHERE b.id = 2
+SELECT count(*) FROM linode.profile.tokens t WHERE id = 2 USING SAMPLE 100%
+SELECT a.id, b.id FROM linode.profile.tokens a LEFT JOIN linode.profile.tokens b ON a.id = b.id + 1 WHERE b.id = 2
+SELECT a.id, b.id FROM linode.profile.tokens a FULL JOIN linode.profile.tokens b ON a.id = b.id + 1 WHERE b.id = 8
+SELECT a.id FROM linode.profile.tokens a ANTI JOIN linode.profile.tokens b ON a.id = b.id + 1 WHERE a.id = 1
+SELECT id FROM linode.profile.tokens a NATURAL JOIN (SELECT 3 AS id) b
+SELECT id FROM linode.profile.tokens t WHERE id = 3 AND label = (SELECT label FROM linode.profile.tokens u WHERE u.id = t.id)
+SELECT id FROM linode.profile.tokens WHERE id = 3 GROUP BY id HAVING count(*) = 1
+SELECT * FROM (SELECT *, CAST(created AS TIMESTAMP) AS born FROM linode.profile.tokens) WHERE born < TIMESTAMP '2026-01-03' ORDER BY id
+SELECT id FROM (SELECT * REPLACE (CAST(created AS DATE) AS created) FROM linode.profile.tokens) WHERE created <= DATE '2026-01-02' ORDER BY id
+SELECT to_json(t) FROM linode.profile.tokens t WHERE t.id = 1
+SELECT count(t.id) FROM linode.profile.tokens t
+SELECT EXISTS (SELECT * FROM linode.profile.tokens WHERE id = 3)
+SELECT id, (SELECT count(*) FROM linode.profile.tokens b WHERE b.id < a.id) FROM linode.profile.tokens a ORDER BY id

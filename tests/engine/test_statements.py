@@ -48,7 +48,10 @@ def page() -> bytes:
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
     """A session over a server that has just these rows."""
-    transport = Served({"GET /profile/tokens": (200, page())})
+    each = {
+        f"GET /profile/tokens/{r['id']}": (200, msgspec.json.encode(r)) for r in ROWS
+    }
+    transport = Served({"GET /profile/tokens": (200, page()), **each})
     catalog = Catalog((builtin("linode"),))
     with Session(catalog, transport, ManualClock(NOON), Script()) as session:
         yield session

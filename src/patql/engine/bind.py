@@ -137,11 +137,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 def _take_arguments(occurrence: Occurrence, bound: Bound, constants: Constants) -> None:
-    """Equalities with constants in the WHERE of the occurrence's own SELECT.
-
-    They hold for each row of the result whatever the joins, and are checked again by the relational engine.
-    """
-    for column, other in _equalities(bound.scope.select_of(occurrence.table)):
+    """Equalities with constants that each of the occurrence's rows must meet; the relational engine checks them again."""
+    for column, other in _equalities(bound.scope.filter_of(occurrence.table)):
         if bound.scope.table_of(column) is not occurrence.table:
             continue
         for parameter in _parameters(occurrence, column.name):
@@ -157,11 +154,8 @@ def _take_arguments(occurrence: Occurrence, bound: Bound, constants: Constants) 
                 occurrence.arguments[parameter.name] = value
 
 
-def _equalities(
-    select: exp.Select | None,
-) -> Iterator[tuple[exp.Column, exp.Expr]]:
-    where = select.args.get("where") if select else None
-    for conjunct in _conjuncts(where.this) if where else ():
+def _equalities(condition: exp.Expr | None) -> Iterator[tuple[exp.Column, exp.Expr]]:
+    for conjunct in _conjuncts(condition) if condition else ():
         if not isinstance(conjunct, exp.EQ):
             continue
         left, right = bare(conjunct.this), bare(conjunct.expression)
@@ -238,14 +232,17 @@ def _bind_parameter(column: exp.Column, occurrence: Occurrence, bound: Bound) ->
 
 
 def _needed(tree: exp.Query) -> set[str] | None:
-    """Lower-case names that may be columns; None where a star or a whole row may read any of them."""
+    """Lower-case names that may be columns; None where something may read columns that it doesn't name."""
     if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
         return None
-    if tree.find(exp.Columns, exp.Pivot) or any(
-        j.method == "NATURAL" for j in tree.find_all(exp.Join)
-    ):
+    if tree.find(exp.Columns, exp.Pivot, exp.PositionalColumn):
         return None
-    sources = {table.alias_or_name.casefold() for table in tree.find_all(exp.Table)}
+    if any(join.method == "NATURAL" for join in tree.find_all(exp.Join)):
+        return None
+    tables = list(tree.find_all(exp.Table))
+    if any(table.alias_column_names for table in tables):
+        return None
     names = {identifier.name.casefold() for identifier in tree.find_all(exp.Identifier)}
     columns = {column.name.casefold() for column in tree.find_all(exp.Column)}
-    return None if columns & sources else names
+    rows = {table.alias_or_name.casefold() for table in tables}
+    return None if columns & rows else names

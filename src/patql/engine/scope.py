@@ -22,19 +22,30 @@ class Scope:
             ):
                 yield table
 
-    def select_of(self, table: exp.Table) -> exp.Select | None:
-        """The SELECT in whose FROM or JOIN a table stands itself, not in something derived."""
+    def filter_of(self, table: exp.Table) -> exp.Expr | None:
+        """The condition that every row of a table must meet before anything else is done with it.
+
+        It is the WHERE of the SELECT in whose FROM or JOIN the table stands itself, unless something there looks at
+        rows that the condition leaves out: a sample, a pivot, a join with the nearest row or by position.
+        """
         holder = table.parent
-        if not isinstance(holder, (exp.From, exp.Join)):
+        select = holder.parent if isinstance(holder, (exp.From, exp.Join)) else None
+        if not isinstance(select, exp.Select) or select.args.get("sample"):
             return None
-        return holder.parent if isinstance(holder.parent, exp.Select) else None
+        if table.args.get("sample") or table.args.get("pivots") or _renames(table):
+            return None
+        joins: list[exp.Join] = select.args.get("joins") or []
+        if any(join.method in ("ASOF", "POSITIONAL") for join in joins):
+            return None
+        where = select.args.get("where")
+        return where.this if where else None
 
     def table_of(self, column: exp.Column) -> exp.Table | None:
         """The table that a column is read from directly; None where the text doesn't tell."""
         source = self._source(column)
-        return (
-            source if isinstance(source, exp.Table) and not self._cte(source) else None
-        )
+        if not isinstance(source, exp.Table) or self._cte(source) or _renames(source):
+            return None
+        return source
 
     def tables_beside(self, column: exp.Column) -> list[exp.Table]:
         """The tables that an unqualified column may belong to; none where something derived stands among them."""
@@ -57,15 +68,16 @@ class Scope:
     ) -> tuple[exp.Table, str] | None:
         if isinstance(source, exp.Table):
             cte = self._cte(source)
-            if cte is None:
-                return source, name
+            if _renames(source) or cte is None:
+                return None if _renames(source) else (source, name)
             source = cte
         query = source.this
-        if depth == 0 or not isinstance(query, exp.Select) or _renamed(source):
+        if depth == 0 or not isinstance(query, exp.Select) or _renames(source):
             return None
         for projection in query.expressions:
-            if isinstance(projection, exp.Star) and not projection.args.get("except_"):
-                return self._through_star(query, name, depth)
+            if isinstance(projection, exp.Star):
+                edited = any(projection.args.values())
+                return None if edited else self._through_star(query, name, depth)
             if projection.alias_or_name.casefold() == name.casefold():
                 inner = bare(projection.unalias())
                 return (
@@ -132,7 +144,7 @@ def _sources(select: exp.Select) -> Iterator[exp.Expr]:
         yield join.this
 
 
-def _renamed(source: exp.Expr) -> bool:
-    """Whether a derived table's alias renames its columns."""
+def _renames(source: exp.Expr) -> bool:
+    """Whether the alias of a table or a subquery renames its columns."""
     alias = source.args.get("alias")
     return bool(alias and alias.args.get("columns"))
