@@ -13,6 +13,11 @@ KINDS = ("PROVIDERS", "SERVICES", "RESOURCES", "METHODS")
 _WORDS: dict[str, bool | None] = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
+def column_of(token: Token) -> int:
+    """Where a token begins in its line, from 1; sqlglot knows where it ends."""
+    return max(1, token.col - (token.end - token.start))
+
+
 class Cursor:
     """A place in the tokens of one statement."""
 
@@ -44,14 +49,13 @@ class Cursor:
 
     def fail(self, expected: str) -> NoReturn:
         """Say what should have stood here."""
-        token = self.token
+        token, last = self.token, self._tokens[-1]
         found = repr(token.text) if token else "the end of the statement"
-        place = token or self._tokens[-1]
         raise SqlError(
             Code.SYNTAX,
             f"expected {expected}, found {found}",
-            line=place.line,
-            column=place.col,
+            line=(token or last).line,
+            column=column_of(token) if token else last.col + 1,
         )
 
     def identifier(self, expected: str) -> str:
@@ -187,7 +191,7 @@ def _number(token: Token) -> int | float:
 
 
 def _object(value: object, place: Token | None) -> Json:
-    line, column = (place.line, place.col) if place else (None, None)
+    line, column = (place.line, column_of(place)) if place else (None, None)
     try:
         body: object = msgspec.json.decode(value) if isinstance(value, str) else None
     except msgspec.DecodeError as reason:

@@ -94,7 +94,8 @@ def _relational(tokens: list[Token], text: str) -> Statement:
     first = tokens[0]
     if first.text.upper() not in _OPENINGS:
         message = f"{first.text} isn't accepted here; statements are {_ACCEPTED}"
-        raise SqlError(Code.UNSUPPORTED, message, line=first.line, column=first.col)
+        column = grammar.column_of(first)
+        raise SqlError(Code.UNSUPPORTED, message, line=first.line, column=column)
     (tree,) = DIALECT.parser().parse(tokens, text)
     if tree is None:
         raise SqlError(
@@ -122,7 +123,12 @@ def _relational(tokens: list[Token], text: str) -> Statement:
             message = (
                 f"{first.text} isn't accepted in this form; statements are {_ACCEPTED}"
             )
-            raise SqlError(Code.UNSUPPORTED, message, line=first.line, column=first.col)
+            raise SqlError(
+                Code.UNSUPPORTED,
+                message,
+                line=first.line,
+                column=grammar.column_of(first),
+            )
 
 
 def _insert(tree: exp.Insert) -> Insert:
@@ -201,6 +207,7 @@ def _returning(tree: exp.Expr) -> tuple[exp.Expr, ...] | None:
 def _explain(error: ParseError) -> NoReturn:
     first: dict[str, Any] = error.errors[0] if error.errors else {}
     found = first.get("highlight")
+    column = max(1, first["col"] - len(found) + 1) if found else first.get("col")
     what = (
         f"the statement can't be read at {found!r}"
         if found
@@ -211,6 +218,6 @@ def _explain(error: ParseError) -> NoReturn:
         Code.SYNTAX,
         what,
         line=first.get("line"),
-        column=first.get("col"),
+        column=column,
         hint=reason or None,
     ) from None
