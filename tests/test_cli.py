@@ -315,6 +315,31 @@ def test_a_signal_ends_it_at_once(folder: Path, number: signal.Signals) -> None:
     assert err == "error[cancelled]: interrupted\n"
 
 
+@pytest.mark.slow
+def test_ctrl_c_among_many_rows_loses_no_token(folder: Path) -> None:
+    """Those that were made are printed, and only those are there."""
+    sql = f"INSERT INTO {TABLE} (label) SELECT 'row ' || range FROM range(20000)"
+    with subprocess.Popen(
+        [sys.executable, "-m", "patql", "--output", "jsonl", sql],
+        env=environment(folder),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:  # fmt: skip
+        database = folder / "data" / "tokens.db-wal"
+        began = time.monotonic()
+        while not database.exists() or database.stat().st_size < 200_000:
+            assert time.monotonic() - began < 30
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    printed = out.splitlines()
+    assert 0 < len(printed) < 20_000
+    assert len(labels(folder)) == len(printed) + 1
+    with Authority(folder / "data" / "tokens.db") as authority:
+        assert all(authority.verify(secret_in(line)) for line in printed)
+
+
 class Terminal:
     """`patql` on a terminal of its own."""
 

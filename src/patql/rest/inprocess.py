@@ -6,6 +6,7 @@ import msgspec
 
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
+from patql.rest.interrupts import Interrupts
 
 
 class InProcessTransport:
@@ -32,6 +33,7 @@ class InProcessTransport:
         self._handle = handle
         self._token = token
         self._release = release
+        self._interrupts = Interrupts()
 
     @property
     def acting(self) -> str:
@@ -51,11 +53,12 @@ class InProcessTransport:
         self._release()
 
     def _answer(self, request: Request) -> Response:
+        self._interrupts.check()
         bearer = (b"authorization", b"Bearer " + self._token.reveal().encode())
-        return self._handle(
-            msgspec.structs.replace(
-                request,
-                path=self._base + request.path,
-                headers=[*request.headers, bearer],
-            )
+        presented = msgspec.structs.replace(
+            request,
+            path=self._base + request.path,
+            headers=[*request.headers, bearer],
         )
+        with self._interrupts.held_off(request.method):
+            return self._handle(presented)
