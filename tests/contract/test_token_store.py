@@ -10,7 +10,7 @@ import pytest
 from patql.authority import issue, listing
 from patql.authority.authority import Authority
 from patql.authority.listing import Field, Listing, Op
-from patql.authority.model import Denied, Event, Granted, Issued, Reason
+from patql.authority.model import Denied, Event, Granted, Issued, Reason, Role
 from patql.authority.ports import TokenStore, Transaction
 from patql.kernel.clock import ManualClock
 from patql.kernel.errors import Code, InvalidRequestError
@@ -57,6 +57,40 @@ def test_empty(authority: Authority) -> None:
     page = authority.page("alice", Listing())
     assert (page.tokens, page.results) == ((), 0)
     assert authority.is_empty()
+
+
+def test_an_authority_is_founded_once(authority: Authority) -> None:
+    """However many ask at once, there is one first user, with one token for everything, and the others get none."""
+    founded = list[Issued | None]()
+    together = threading.Barrier(16)
+
+    def work(name: str) -> None:
+        together.wait()
+        founded.append(authority.found(name))
+
+    threads = [threading.Thread(target=work, args=(f"u{n}",)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (issued,) = filter(None, founded)
+    assert len(founded) == 16
+    assert [e.action for e in authority.events()] == ["user_create", "token_create"]
+    granted = _granted(authority, issued)
+    assert (granted.token_id, granted.scopes, granted.expiry) == (1, "*", None)
+    assert (issued.token.label, issued.note) == ("root", None)
+    assert getattr(authority.user(granted.user), "role", None) is Role.ADMIN
+
+
+def test_who_has_users_is_not_founded(authority: Authority) -> None:
+    """Where there is a user, even one without tokens, nothing is made."""
+    authority.add_user("alice")
+    assert authority.found("bob") is None
+    assert authority.found("alice") is None
+    assert authority.user("bob") is None
+    assert authority.list("alice") == ()
+    with pytest.raises(InvalidRequestError, match="username: Must not be empty"):
+        authority.found("")
 
 
 def test_the_life_of_a_token(authority: Authority) -> None:

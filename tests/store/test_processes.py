@@ -131,3 +131,16 @@ def test_processes_that_open_at_once(tmp_path: Path) -> None:
         assert len(authority.events()) == 4 + 4 * 5
         ids = [token.id for p in processes for token in authority.list(str(p.pid))]
     assert sorted(ids) == list(range(1, 21))
+
+
+@pytest.mark.slow
+def test_processes_that_found_at_once(tmp_path: Path) -> None:
+    """Of several processes that would make the first user of one new database, one does."""
+    path = tmp_path / "tokens.db"
+    code = f"{_OPEN}\nprint(authority.found(str(os.getpid())) is not None)"
+    processes = [_start(code, path) for _ in range(4)]
+    said = [process.communicate()[0].strip() for process in processes]
+    assert sorted(said) == [b"False"] * 3 + [b"True"]
+    with Authority(SqliteStore(path), SystemClock()) as authority:
+        actions = [event.action for event in authority.events()]
+    assert actions == ["user_create", "token_create"]

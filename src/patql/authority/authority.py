@@ -80,6 +80,22 @@ class Authority:
             lambda at: issue.create(at, user, wanted, acting, self.policy, now)
         )
 
+    def found(self, user: str) -> Issued | None:
+        """The first user, an admin, and their token `root` with every scope; None where there are users already.
+
+        However many processes ask at the same time, one of them is answered with a token.
+        """
+        now = self._clock.now()
+        _check_username(user)
+        wanted = issue.draft("root", None, None, None, self.policy, now)
+
+        def change(at: Transaction) -> Issued | None:
+            if not at.is_empty():
+                return None
+            return issue.create(at, user, wanted, None, self.policy, now)
+
+        return self._store.write(change)
+
     def list(self, user: str) -> tuple[Token, ...]:
         """The user's active tokens, by id."""
         return self.page(user, _ALL).tokens

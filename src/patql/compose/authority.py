@@ -101,19 +101,20 @@ def make_first(opened: authority.Authority, user: str | None) -> Issued:
     """The first user of an authority and their root token.
 
     Args:
-        opened: the authority, without users.
+        opened: the authority.
         user: the name; None for the login name of whoever runs this.
 
     Raises:
         PatqlError: INVALID where there are users already.
     """
-    if not opened.is_empty():
+    issued = opened.found(user or _login())
+    if issued is None:
         raise PatqlError(
             Code.INVALID,
             "the token database has users already",
             hint="`patql init --recover` makes a new root token, `patql user add NAME` another user",
         )
-    return opened.issue(user or _login(), label="root", scopes="*")
+    return issued
 
 
 def _login() -> str:
