@@ -109,6 +109,20 @@ def test_beyond_reason(few: Client, raw: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "around",
+    ['{"+order_by": %s}', '{"+order": %s}', '{"+limit": %s}', '{"label": %s}',
+     '{"+or": %s}', '{"foo": %s}', "%s"],
+)  # fmt: skip
+def test_depth_of_a_value(few: Client, around: str) -> None:
+    """A value nested to whichever depth, where none is wanted, is a 400: up to where the decoder gives up, and beyond."""
+    for depth in (1, 10, 100, *range(900, 1010)):
+        for opened, closed in (("[", "]"), ('{"a": ', "}")):
+            value = opened * depth + "1" + closed * depth
+            raw = (around % value).encode()
+            assert few.get("/v4/profile/tokens", raw).status == 400, depth
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         nested(DEPTH - 1),

@@ -166,11 +166,12 @@ class _Reader:
         return _between_seconds(field, op, seconds) if cut else Test(field, op, seconds)
 
     def _order_by(self, value: object) -> None:
-        field = self._fields.get(value) if isinstance(value, str) else None
-        if field is None:
-            self.wrong(f"Cannot order by {value}")
-        else:
+        if not isinstance(value, str):
+            self.wrong("+order_by must be the name of an attribute")
+        elif field := self._fields.get(value):
             self.found.order = field
+        else:
+            self.wrong(f"Cannot order by {value}")
 
     def _order(self, value: object) -> None:
         if value not in ("asc", "desc"):
