@@ -18,7 +18,6 @@ EVERY = "*"
 """The scope that covers all others."""
 
 _LEGACY_LEVELS = {
-    "": READ_WRITE,
     "*": READ_WRITE,
     "view": READ_ONLY,
     "modify": READ_WRITE,
@@ -86,10 +85,10 @@ def _today(
     word: str, levels: dict[str, tuple[str, ...]], guard: str
 ) -> tuple[str, str]:
     """The category and level that a word of any year means today."""
-    category, _, level = word.partition(":")
+    category, colon, level = word.partition(":")
     if category not in levels and category in _LEGACY_CATEGORIES:
         category = guard
-    return category, _LEGACY_LEVELS.get(level, level)
+    return category, _LEGACY_LEVELS.get(level, level) if colon else READ_WRITE
 
 
 def _named(word: str) -> str:
