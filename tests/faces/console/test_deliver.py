@@ -1,5 +1,6 @@
 """A new token is delivered or revoked."""
 
+import contextlib
 import errno
 import signal
 import stat
@@ -175,6 +176,21 @@ def test_other_results_just_fail() -> None:
         Delivery("table", FakeSink("write", ZeroDivisionError()), None).deliver(
             Result(COLUMNS, Lines((), []))
         )
+
+
+def test_secret_inside_another_value_is_cut_too(tmp_path: Path) -> None:
+    """Whatever RETURNING made of it: the file has it in full, the output doesn't."""
+    secret = SECRETS[0]
+    columns = tuple(ResultColumn(name, "VARCHAR") for name in ("twice", "all", "token"))
+    row: Row = (secret + secret, {"t": [secret]}, secret)
+    names = tuple(column.name for column in columns)
+    result = Result(columns, Lines(names, [row]), once=(2,), undo=lambda: ())
+    sink = FakeSink()
+    with contextlib.closing(SecretsFile(tmp_path / "secrets")) as secrets:
+        Delivery("jsonl", sink, secrets).deliver(result)
+    assert (tmp_path / "secrets").read_text() == secret + "\n"
+    assert secret not in sink.text
+    assert sink.text.count(secret[:16]) == 4
 
 
 def test_several_results_are_told_apart() -> None:

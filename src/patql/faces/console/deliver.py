@@ -9,6 +9,7 @@ from patql.engine.result import Result, Row
 from patql.faces.console import stderr
 from patql.faces.console.render import FORMATS, Render, csv, json, json_lines
 from patql.faces.console.sink import FileOutput, SecretsFile, Sink, StandardOutput
+from patql.faces.console.text import plain
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import SHOWN
 from patql.kernel.text import printable
@@ -95,10 +96,18 @@ def open_delivery(
 
 
 def _cut(row: Row, once: tuple[int, ...]) -> Row:
-    return tuple(
-        cell[:SHOWN] if at in once and isinstance(cell, str) else cell
-        for at, cell in enumerate(row)
-    )
+    """The row with each secret cut to what is shown of it, also where it stands inside another value."""
+    secrets = [str(row[at]) for at in once if row[at]]
+    return tuple(_without(secrets, cell) for cell in row)
+
+
+def _without(secrets: list[str], cell: object) -> object:
+    text = None if cell is None else plain(cell)
+    if text is None or not any(secret in text for secret in secrets):
+        return cell
+    for secret in secrets:
+        text = text.replace(secret, secret[:SHOWN])
+    return text
 
 
 def _undelivered(result: Result, rows: list[Row], error: BaseException) -> PatqlError:

@@ -14,13 +14,11 @@ _NOT_ASCII_TEXT = re.compile(r"[^\x00-\x7e]")
 
 
 def shown(value: object) -> str:
-    """A value in a table: NULL, `''` for the empty text, and quotes around text that could be taken for either."""
+    """A value in a table: NULL, nothing for the empty text, and quotes around text that could be taken for either."""
     if value is None:
         return "NULL"
     if isinstance(value, str):
-        doubtful = (
-            not value or value == "NULL" or value[0] == "'" or value != value.strip()
-        )
+        doubtful = value == "NULL" or value[:1] == "'" or value != value.strip()
         return (
             "'" + printable(value).replace("'", "''") + "'"
             if doubtful
