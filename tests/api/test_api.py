@@ -226,6 +226,9 @@ class Broken(Authority):
     def verify(self, secret: object, needs: object = ()) -> Any:  # noqa: ANN401
         raise self.failure
 
+    def is_empty(self) -> bool:
+        raise self.failure
+
 
 @pytest.mark.parametrize(
     ("failure", "status", "reason"),
@@ -250,7 +253,8 @@ def test_failure(failure: Exception, status: int, reason: str) -> None:
     assert reported == [failure]
     retry = response.header(b"retry-after")
     assert retry == (b"1" if status == 503 else None)
-    assert api.handle(Request("GET", "/v4/profile")).status == status
+    for path in ("/v4/profile", "/healthz"):
+        assert api.handle(Request("GET", path)).status == status
 
 
 def test_settings_reach_the_api(authority: Authority) -> None:
@@ -264,10 +268,19 @@ def test_settings_reach_the_api(authority: Authority) -> None:
     assert response.header(b"x-accepted-oauth-scopes") == b"volumes:read_only"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", TOKENS), ("PUT", f"{TOKENS}/2"), ("DELETE", f"{TOKENS}/2")],
+)
 def test_revoked_between_verification_and_change(
-    client: Client, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
 ) -> None:
     """A token revoked while its request waits for the disk changes nothing, and is told that it is invalid."""
+    other = authority.issue("alice").token
     verify = authority.verify
 
     def verify_then_revoke(secret: Any, needs: Any = ()) -> Any:  # noqa: ANN401
@@ -276,8 +289,8 @@ def test_revoked_between_verification_and_change(
         return verdict
 
     monkeypatch.setattr(authority, "verify", verify_then_revoke)
-    response = client.send("POST", TOKENS, {"label": "late"})
+    response = client.send(method, path, {"label": "late"})
     assert response.status == 401
     assert reasons(response) == [("Invalid Token", None)]
     assert response.header(b"x-oauth-scopes") == b"unknown"
-    assert authority.list("alice") == ()
+    assert authority.list("alice") == (other,)

@@ -118,6 +118,16 @@ def test_refused_expiry(expiry: datetime | int, reason: str) -> None:
         draft(None, None, expiry, None, Policy(), NOW)
 
 
+def test_created_is_the_second_that_has_begun(
+    authority: Authority, clock: ManualClock
+) -> None:
+    """An instant is kept as its second, never as one that is still to come."""
+    clock.advance(0.999)
+    token = authority.issue("alice", expiry=NOW + 1).token
+    assert (token.created, token.expiry) == (NOW, NOW + 1)
+    assert authority.events()[-1].at == NOW
+
+
 @pytest.mark.parametrize(
     ("expiry", "acting_expiry", "refused"),
     [

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from patql.authority import tokens
+from patql.authority import verify as module
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted, Reason
 from patql.authority.ports import Record, TokenStore
@@ -66,6 +67,19 @@ def test_decide(
     decided = decide(_PARSED, record, needed, now)
     assert decided == verdict
     assert bool(decided) is isinstance(verdict, Granted)
+
+
+def test_digests_compare_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict hangs on the one comparison whose time tells nothing."""
+    compared = list[tuple[bytes, bytes]]()
+
+    def same(left: bytes, right: bytes) -> bool:
+        compared.append((left, right))
+        return False
+
+    monkeypatch.setattr(module, "same", same)
+    assert decide(_PARSED, _GOOD, "", NOW) == Denied(Reason.UNKNOWN)
+    assert compared == [(_PARSED.digest, _PARSED.digest)]
 
 
 class _NoStore:

@@ -11,11 +11,13 @@ import pytest
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted, Reason, Role, Token, User
 from patql.authority.ports import NewToken
-from patql.kernel.clock import SystemClock
+from patql.kernel.clock import ManualClock, SystemClock
 from patql.kernel.errors import Code, InvalidRequestError, PatqlError
 from patql.store import schema
 from patql.store.connection import connect
 from patql.store.sqlite import SqliteStore
+
+NOW = 1_800_000_000
 
 
 def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -129,6 +131,28 @@ def test_a_token_has_an_owner(tmp_path: Path) -> None:
     with pytest.raises(apsw.ConstraintError, match="FOREIGN KEY"):
         store.write(lambda at: at.add_token(NewToken(token, b"", nobody, None)))
     store.close()
+
+
+def test_what_stays_of_a_token(tmp_path: Path) -> None:
+    """A row keeps which token created it, when it was revoked, and all else; expired and revoked rows stay."""
+    path = tmp_path / "tokens.db"
+    clock = ManualClock(NOW)
+    with Authority(SqliteStore(path), clock) as authority:
+        acting = authority.verify(authority.issue("alice", label="root").secret)
+        assert isinstance(acting, Granted)
+        child = authority.issue("alice", expiry=NOW + 5, acting=acting)
+        grandchild = authority.verify(child.secret)
+        assert isinstance(grandchild, Granted)
+        authority.issue("alice", scopes="", acting=grandchild)
+        clock.advance(7.5)
+        authority.revoke("alice", 3)
+        assert [token.id for token in authority.list("alice")] == [1]
+    query = "SELECT id, label, scopes, parent, expiry, revoked_at, disabled_at FROM token ORDER BY id"
+    assert _rows(path, query) == [
+        (1, "root", "*", None, None, None, None),
+        (2, "token-2", "*", 1, NOW + 5, None, None),
+        (3, "token-3", "", 2, None, NOW + 7, None),
+    ]
 
 
 def test_a_disabled_token_is_as_good_as_revoked(tmp_path: Path) -> None:
