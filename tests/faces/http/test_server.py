@@ -161,12 +161,49 @@ def test_client_that_goes_away(server: Served, part: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"nonsense\r\n\r\n", b"\x16\x03\x01\x02\x00", b"GET /\xff HTTP/1.1\r\n\r\n"],
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"BREW /v4/profile HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nX: a\0b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ],
 )
 def test_no_http(server: Served, text: bytes) -> None:
-    """What isn't HTTP is a 400, and nothing breaks."""
-    assert raw(server, text).startswith(b"HTTP/1.1 400 ")
+    """What isn't HTTP, or could be read in two ways, is a 400 in JSON, and nothing breaks."""
+    head, _, body = raw(server, text).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"\r\ncontent-type: application/json\r\n" in head
+    assert b"\r\ncontent-length: %d\r\n" % len(body) in head
+    assert json.loads(body) == {
+        "errors": [{"reason": "Invalid HTTP request received."}]
+    }
     assert send(server, "GET", "/healthz").status == 200
+
+
+@pytest.mark.parametrize("begun", [b"GET /healthz HTTP/1.1\r\nX: ", b"GET /"])
+def test_endless_head(server: Served, begun: bytes) -> None:
+    """A head that doesn't end is refused once it is too long, and one that ends before that is read."""
+    piece = b"a" * 32 * 1024
+    sent = raw(server, begun, piece, piece, piece, pause=0.05)
+    assert sent.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    told = json.loads(sent.partition(b"\r\n\r\n")[2])
+    assert told == {"errors": [{"reason": "The request line and headers are too long"}]}
+    ended = b" HTTP/1.1\r\n\r\n" if begun == b"GET /" else b"\r\n\r\n"
+    read = raw(server, begun, piece, piece[:-100], ended, pause=0.05)
+    assert re.match(rb"HTTP/1.1 (200|404) ", read)
+
+
+def test_heads_are_measured_one_by_one(server: Served) -> None:
+    """Many requests on one connection, in pieces that end within a head, are no long head."""
+    padding = b"X: %b\r\n" % (b"a" * 20_000)
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + padding + b"\r\n"
+    stream = request * 12
+    pieces = [stream[at : at + 13_000] for at in range(0, len(stream), 13_000)]
+    assert raw(server, *pieces, pause=0.005).count(b"HTTP/1.1 200 ") == 12
 
 
 def test_headers_sent_twice(server: Served) -> None:

@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.importer import import_from_string
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from patql.faces.http.protocol import Protocol
 from patql.kernel.errors import Code, PatqlError
 
 APPLICATION = "patql.faces.http.app:application"
@@ -63,7 +64,7 @@ def run(
     config = uvicorn.Config(
         factory if workers > 1 else application,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         workers=workers,
