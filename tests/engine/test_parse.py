@@ -50,7 +50,43 @@ from patql.kernel.errors import Code, PatqlError, SqlError
             None,
         ),
         ("UPDATE a.b.c SET x = 1 FROM d", Code.UNSUPPORTED, "doesn't take FROM", None),
-        ("UPDATE a.b.c SET x = 1, X = 2", Code.SYNTAX, "gives X twice", None),
+        ("UPDATE a.b.c AS t(x) SET x = 1", Code.UNSUPPORTED, "one resource", None),
+        ("UPDATE a.b.c JOIN d SET x = 1", Code.UNSUPPORTED, "one resource", None),
+        ("DELETE FROM a.b.c, d WHERE x", Code.UNSUPPORTED, "one resource", None),
+        ("DELETE FROM a.b.c TABLESAMPLE 1", Code.UNSUPPORTED, "one resource", None),
+        (
+            "INSERT INTO a.b.c (x) DEFAULT VALUES",
+            Code.SYNTAX,
+            "without column names",
+            None,
+        ),
+        (
+            "INSERT INTO a.b.c (x) VALUES (1) RETURNING",
+            Code.SYNTAX,
+            "can't be read at 'RETURNING' (line 1, column 34)",
+            (1, 34),
+        ),
+        ("DELETE FROM a.b.c RETURNING x INTO y", Code.UNSUPPORTED, "INTO", None),
+        *(
+            (
+                f"INSERT INTO a.b.c (x) VALUES (1) RETURNING {returned}",
+                Code.UNSUPPORTED,
+                "one row for each row",
+                None,
+            )
+            for returned in (
+                "unnest([1])",
+                "count(*)",
+                "row_number() OVER ()",
+                "(SELECT 1)",
+            )
+        ),
+        (
+            "WITH x AS (DELETE FROM a.b.c RETURNING *) SELECT * FROM x",
+            Code.UNSUPPORTED,
+            "inside another statement",
+            None,
+        ),
         ("DELETE FROM a.b.c USING d", Code.UNSUPPORTED, "doesn't take USING", None),
         (
             "WITH x AS (SELECT 1) DELETE FROM a.b.c",

@@ -166,12 +166,13 @@ def _equalities(condition: exp.Expr | None) -> Iterator[tuple[exp.Column, exp.Ex
 
 
 def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    condition = bare(condition)
-    if isinstance(condition, exp.And):
-        yield from _conjuncts(condition.this)
-        yield from _conjuncts(condition.expression)
-    else:
-        yield condition
+    waiting = [condition]
+    while waiting:
+        node = bare(waiting.pop())
+        if isinstance(node, exp.And):
+            waiting += (node.expression, node.this)
+        else:
+            yield node
 
 
 def _parameters(occurrence: Occurrence, name: str) -> list[Parameter]:

@@ -1,6 +1,6 @@
 """UPDATE and DELETE: read the rows that match, whatever the predicate, then act on each by its key."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import arro3.core as arrow
 import msgspec
@@ -19,7 +19,7 @@ from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.engine.statement import Delete, Update
-from patql.engine.values import field, to_json
+from patql.engine.values import distinct, field, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import SHOWN
@@ -50,7 +50,12 @@ def update(statement: Update, state: State) -> Iterator[Result]:
     resource = resolve(statement.target, state.catalog)
     key = _key(resource, "UPDATE")
     method = _updater(resource, [name for name, _ in statement.assignments])
-    fields = [field(resource, method, name) for name, _ in statement.assignments]
+    names = [name for name, _ in statement.assignments]
+    fields = [field(resource, method, name) for name in names]
+    distinct(names, fields)
+    returning = Returning(
+        resource, method, statement.target, statement.returning, state
+    )
     _consent(statement.where, "UPDATE", "changes", resource, state)
     values = [value.copy() for _, value in statement.assignments]
     matches = Found(
@@ -64,11 +69,10 @@ def update(statement: Update, state: State) -> Iterator[Result]:
             column.name: to_json(column, value, constants) for column, value in pairs
         }
         requests.append(build(method, match.arguments, msgspec.json.encode(body)))
-    returning = Returning(
-        resource, method, statement.target, statement.returning, state
-    )
     outcome = _act(method, matches, requests, state)
-    yield _told(outcome, "updated", _changed(method, outcome, returning, state))
+    yield from _told(
+        outcome, "updated", lambda: _changed(method, outcome, returning, state)
+    )
     _raise_failure(outcome, len(matches))
 
 
@@ -105,12 +109,7 @@ def delete(statement: Delete, state: State) -> Iterator[Result]:
         warn_of_own(state)
     requests = [build(method, match.arguments) for match in matches]
     outcome = _act(method, matches, requests, state)
-    result = Result()
-    if statement.returning:
-        result = found.returning(
-            statement.returning, key, [m.row[0] for m, *_ in outcome.answers]
-        )
-    yield _told(outcome, "deleted", result)
+    yield from _told(outcome, "deleted", lambda: found.returning(key, outcome))
     _raise_failure(outcome, len(matches))
 
 
@@ -136,11 +135,14 @@ class Found:
         state: State,
     ) -> None:
         self._table = statement.target
+        self._projections = statement.returning
         self._state = state
         tree = self._select(selected)
         if statement.where is not None:
             tree = tree.where(statement.where.copy())
         prepared = query.prepare(tree, state)
+        if len(prepared.columns) != len(selected):
+            raise SqlError(Code.SYNTAX, "SET takes one value for each column")
         self._steps = prepared.steps
         if isinstance(statement, Delete) and statement.returning:
             self._read_whole(statement.returning)
@@ -152,17 +154,20 @@ class Found:
         self.matches = [
             Match({**given, **key_argument([method], row[0])}, row) for row in rows
         ]
+        if len({row[0] for row in rows}) != len(rows):
+            raise SqlError(Code.EVALUATION, "SET gives a row more than one value")
 
-    def returning(
-        self, projections: Sequence[exp.Expr], key: str, keys: Sequence[Value]
-    ) -> Result:
-        """A query over those of the rows that have one of the keys, as they were when they were found.
+    def returning(self, key: str, outcome: Outcome) -> Result:
+        """What the statement returns of the rows that were changed, as they were when they were found.
 
         Raises:
             SqlError: it fails on the data.
         """
+        if self._projections is None:
+            return Result()
+        keys = [match.row[0] for match, *_ in outcome.answers]
         chosen = [exp.convert(value) for value in keys] or [exp.null()]
-        tree = self._select(projections).where(
+        tree = self._select(self._projections).where(
             exp.column(key, quoted=True).isin(*chosen)
         )
         prepared = query.prepare(tree, self._state, steps=self._steps)
@@ -292,9 +297,19 @@ def _send_some(
         )
 
 
-def _told(outcome: Outcome, done: str, result: Result) -> Result:
+def _told(
+    outcome: Outcome, done: str, returned: Callable[[], Result]
+) -> Iterator[Result]:
+    """What was done, with the rows that are returned of it; where RETURNING fails on them, what was done and the error."""
+    failure: PatqlError | None = None
+    try:
+        result = returned()
+    except PatqlError as error:
+        result, failure = Result(), error
     result.message = counted(len(outcome.answers), done)
-    return result
+    yield result
+    if failure is not None and outcome.failure is None:
+        raise failure
 
 
 def _raise_failure(outcome: Outcome, matched: int) -> None:

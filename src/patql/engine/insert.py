@@ -16,7 +16,7 @@ from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.engine.statement import Insert
-from patql.engine.values import field, to_json
+from patql.engine.values import distinct, field, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request
 
@@ -36,11 +36,12 @@ def insert(statement: Insert, state: State) -> Iterator[Result]:
     given = {p.name: "" for p in targets.values() if p}
     method = choose(resource, creators, dict[str, Value](given))
     fields = {n: field(resource, method, n) for n, p in targets.items() if p is None}
-    rows = _source(statement, state)
-    requests = [_request(method, targets, fields, row, state) for row in rows]
+    distinct(statement.columns, [targets[n] or fields[n] for n in statement.columns])
     returning = Returning(
         resource, method, statement.target, statement.returning, state
     )
+    rows = _source(statement, state)
+    requests = [_request(method, targets, fields, row, state) for row in rows]
     created = Created(resource, method, returning, state)
     failure = _send_all(requests, created, state)
     if created or failure is None:
@@ -56,12 +57,12 @@ def _parameter(methods: Sequence[Method], name: str) -> Parameter | None:
 def _source(statement: Insert, state: State) -> list[Row]:
     if statement.source is None:
         return [()]
-    result = query.run(statement.source, state)
-    wanted, given = len(statement.columns), len(result.columns)
+    prepared = query.prepare(statement.source, state)
+    wanted, given = len(statement.columns), len(prepared.columns)
     if wanted != given:
         message = f"INSERT names {wanted} columns, and its source gives {given}"
         raise SqlError(Code.SYNTAX, message)
-    return result.rows()
+    return query.ask(prepared, state).rows()
 
 
 def _request(

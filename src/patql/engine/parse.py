@@ -10,6 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from patql.engine import grammar
 from patql.engine.dialect import DIALECT
 from patql.engine.statement import (
+    NESTED,
     Delete,
     Describe,
     Exec,
@@ -32,6 +33,9 @@ _OPENINGS = frozenset(
     {"SELECT", "FROM", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "("}
 )
 _ACCEPTED = "SELECT, INSERT, UPDATE, DELETE, EXEC, SHOW and DESCRIBE"
+_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_TARGET = frozenset({"this", "db", "catalog", "alias"})
+_NOT_OF_ONE_ROW = (exp.Query, exp.AggFunc, exp.Window, exp.Unnest, exp.Explode)
 
 
 def split(sql: str) -> list[str]:
@@ -60,9 +64,7 @@ def parse(text: str) -> Statement:
     except ParseError as error:
         _explain(error)
     except RecursionError:
-        raise SqlError(
-            Code.SYNTAX, "the statement is nested too deeply to be read"
-        ) from None
+        raise SqlError(Code.SYNTAX, NESTED) from None
 
 
 def _tokenize(sql: str) -> list[Token]:
@@ -108,6 +110,9 @@ def _relational(tokens: list[Token], text: str) -> Statement:
         raise SqlError(
             Code.UNSUPPORTED, message, hint="Write the value into the statement."
         )
+    if any(inner is not tree for inner in tree.find_all(*_CHANGES)):
+        message = "INSERT, UPDATE and DELETE can't stand inside another statement"
+        raise SqlError(Code.UNSUPPORTED, message)
     match tree:
         case exp.Insert():
             return _insert(tree)
@@ -140,6 +145,8 @@ def _insert(tree: exp.Insert) -> Insert:
         target = target.this
     source: Any = tree.expression
     if tree.args.get("default"):
+        if columns:
+            raise SqlError(Code.SYNTAX, "DEFAULT VALUES stands without column names")
         source = None
     elif isinstance(source, exp.Values):
         if any(word.name.upper() == "DEFAULT" for word in source.find_all(exp.Var)):
@@ -167,10 +174,7 @@ def _update(tree: exp.Update) -> Update:
             assignment.this, exp.Column
         ):
             raise SqlError(Code.SYNTAX, "SET takes column = value, separated by commas")
-        name = assignment.this.name
-        if name.casefold() in (given.casefold() for given, _ in assignments):
-            raise SqlError(Code.SYNTAX, f"SET gives {name} twice")
-        assignments.append((name, assignment.expression))
+        assignments.append((assignment.this.name, assignment.expression))
     return Update(_table(tree.this), tuple(assignments), _where(tree), _returning(tree))
 
 
@@ -191,6 +195,10 @@ def _table(node: object) -> exp.Table:
         raise SqlError(
             Code.SYNTAX, "expected a resource's name, as provider.service.resource"
         )
+    more = [k for k, v in node.args.items() if v and k not in _TARGET]
+    if more or node.alias_column_names:
+        message = "INSERT, UPDATE and DELETE take one resource, with at most an alias"
+        raise SqlError(Code.UNSUPPORTED, message)
     return node
 
 
@@ -201,6 +209,14 @@ def _where(tree: exp.Expr) -> exp.Expr | None:
 
 def _returning(tree: exp.Expr) -> tuple[exp.Expr, ...] | None:
     returning = tree.args.get("returning")
+    if returning and returning.args.get("into"):
+        raise SqlError(Code.UNSUPPORTED, "RETURNING doesn't take INTO here")
+    if returning and returning.find(*_NOT_OF_ONE_ROW):
+        message = (
+            "RETURNING gives one row for each row that the statement acts on, so it takes no subquery, "
+            "aggregate, window or unnest"
+        )
+        raise SqlError(Code.UNSUPPORTED, message)
     return tuple(returning.expressions) if returning else None
 
 
@@ -214,6 +230,8 @@ def _explain(error: ParseError) -> NoReturn:
         else "the statement can't be read"
     )
     reason = str(first.get("description", "")).strip()
+    if "<class" in reason:  # sqlglot's own names say nothing to a person
+        reason = ""
     raise SqlError(
         Code.SYNTAX,
         what,

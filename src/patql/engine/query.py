@@ -13,17 +13,27 @@ from patql.engine.fetch import fetch
 from patql.engine.instants import WIRE, compare_instants
 from patql.engine.plan import Plan, make_plan
 from patql.engine.relate import UnknownColumnError
-from patql.engine.result import Result
+from patql.engine.result import Result, ResultColumn
 from patql.engine.state import State
+from patql.engine.statement import NESTED
 from patql.engine.views import publish, publish_empty
 from patql.kernel.errors import Code, SqlError
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A query that DuckDB has bound over its views: the steps that fill them, and its text."""
+    """A query that DuckDB has bound over its views.
+
+    Attributes:
+        steps: what fills the views.
+        sql: its text.
+        as_written: whether that is the text that was written.
+        columns: what it will return.
+    """
 
     steps: Plan
     sql: str
+    as_written: bool
+    columns: tuple[ResultColumn, ...]
 
 
 def run(tree: exp.Query, state: State, text: str | None = None) -> Result:
@@ -38,7 +48,16 @@ def run(tree: exp.Query, state: State, text: str | None = None) -> Result:
         SqlError: it can't be run as written; nothing was asked of a server then.
         PatqlError: a server didn't answer for all of it.
     """
-    prepared = prepare(tree, state, text=text)
+    return ask(prepare(tree, state, text=text), state)
+
+
+def ask(prepared: Prepared, state: State) -> Result:
+    """Fetch the rows of a prepared query's steps, and run it over them.
+
+    Raises:
+        SqlError: it fails on the data.
+        PatqlError: a server didn't answer for all of it.
+    """
     tables = [
         fetch(step, state.transport, state.concurrency) for step in prepared.steps
     ]
@@ -57,6 +76,15 @@ def prepare(
     Raises:
         SqlError: it can't be run as written.
     """
+    try:
+        return _prepare(tree, state, text, steps)
+    except RecursionError:
+        raise SqlError(Code.SYNTAX, NESTED) from None
+
+
+def _prepare(
+    tree: exp.Query, state: State, text: str | None, steps: Plan | None
+) -> Prepared:
     constants = Constants(state.relational)
     bound = bind(tree, state.catalog, constants)
     plan = make_plan(bound) if steps is None else steps
@@ -66,8 +94,9 @@ def prepare(
     # DuckDB is given the statement as it was written wherever that can be: what isn't rewritten can't change.
     as_written = text is not None and not bound.changed and "`" not in text
     sql = text if text is not None and as_written else tree.sql(DIALECT, comments=False)
-    _check(sql, bound, state)
-    return Prepared(plan, sql)
+    return Prepared(
+        plan, sql, as_written, _check(sql, bound, state, as_written=as_written)
+    )
 
 
 def answer(prepared: Prepared, state: State, tables: Iterable[arrow.Table]) -> Result:
@@ -78,18 +107,20 @@ def answer(prepared: Prepared, state: State, tables: Iterable[arrow.Table]) -> R
     """
     for step, table in zip(prepared.steps, tables, strict=True):
         publish(step, table, state.relational, state.now)
-    columns, rows = state.relational.run(prepared.sql)
+    columns, rows = state.relational.run(prepared.sql, placed=prepared.as_written)
     return Result(columns, rows)
 
 
-def _check(sql: str, bound: Bound, state: State) -> None:
+def _check(
+    sql: str, bound: Bound, state: State, *, as_written: bool
+) -> tuple[ResultColumn, ...]:
     """Let DuckDB bind a query over its views, still empty, and say what is wrong in terms of the resources.
 
     Raises:
         SqlError: it doesn't bind.
     """
     try:
-        state.relational.describe(sql)
+        return state.relational.describe(sql, placed=as_written)
     except UnknownColumnError as error:
         raise _with_names(error, bound) from None
     except SqlError as error:
@@ -100,7 +131,8 @@ def _with_names(error: UnknownColumnError, bound: Bound) -> SqlError:
     known = {c.name: None for o in bound.occurrences for c in o.resource.columns}
     near = nearest(error.name, known)
     resources = " or ".join(dict.fromkeys(o.resource.id for o in bound.occurrences))
-    if not resources:
+    # A column that is there, but not under that name where it was asked for: behind an alias, a subquery, another name.
+    if not resources or error.name.casefold() in map(str.casefold, known):
         return error
     hint = (
         f"Did you mean {near[0]}?" if near else f"Its columns are {', '.join(known)}."

@@ -51,6 +51,9 @@ _CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
     (duckdb.InterruptException, Code.CANCELLED),
 )
 _CARET = re.compile(r"\n\nLINE (\d+): .*", re.DOTALL)
+_EXTENSION = "Please try installing"
+"""What DuckDB advises where one of its extensions could help: here none can be loaded."""
+
 _COLUMN = re.compile(
     r'Referenced column "(.+?)" (?:was )?not found|does not have a column named "(.+?)"'
 )
@@ -128,26 +131,28 @@ class Relational:
             )
             self._schemas.add((provider, service))
 
-    def describe(self, sql: str) -> tuple[ResultColumn, ...]:
-        """The columns that a query would return.
+    def describe(self, sql: str, *, placed: bool = True) -> tuple[ResultColumn, ...]:
+        """The columns that a query would return; `placed` where errors may point into the text, as it was written.
 
         Raises:
             SqlError: the query can't be run as written.
         """
-        with translated():
+        with translated(placed=placed):
             relation = self._select(sql)
             return tuple(
                 ResultColumn(name, str(kind))
                 for name, kind in zip(relation.columns, relation.types, strict=True)
             )
 
-    def run(self, sql: str) -> tuple[tuple[ResultColumn, ...], duckdb.DuckDBPyRelation]:
-        """Run one SELECT to its end; the rows stay in memory until they are read.
+    def run(
+        self, sql: str, *, placed: bool = True
+    ) -> tuple[tuple[ResultColumn, ...], duckdb.DuckDBPyRelation]:
+        """Run one SELECT to its end; the rows stay in memory until they are read. `placed` as in `describe`.
 
         Raises:
             SqlError: the query can't be run as written, or fails on the data.
         """
-        with translated():
+        with translated(placed=placed):
             relation = self._select(sql)
             columns = tuple(
                 ResultColumn(name, str(kind))
@@ -162,7 +167,7 @@ class Relational:
             SqlError: the expression can't be evaluated.
         """
         self._require_now(sql)
-        with translated():
+        with translated(placed=False):
             rows = self._connection.execute(
                 f"SELECT {sql}", list(parameters)
             ).fetchall()
@@ -188,32 +193,31 @@ def quote(name: str) -> str:
 
 
 @contextmanager
-def translated() -> Generator[None]:
-    """DuckDB's errors as ours, with the line in the statement where DuckDB knows it."""
+def translated(*, placed: bool) -> Generator[None]:
+    """DuckDB's errors as ours, with the place in the statement where DuckDB knows it and it is the person's own."""
     try:
         yield
     except duckdb.Error as error:
-        raise _translate(error) from None
+        raise _translate(error, placed=placed) from None
     except RuntimeError as error:
         # duckdb.Error's C++ kin that the binding doesn't map, such as a relation without a result.
         raise SqlError(Code.EVALUATION, str(error)) from None
 
 
-def _translate(error: duckdb.Error) -> PatqlError:
+def _translate(error: duckdb.Error, *, placed: bool) -> PatqlError:
     text = str(error)
-    line = _CARET.search(text)
+    line = _CARET.search(text) if placed else None
     summary = _CARET.sub("", text)
     summary = summary.partition(": ")[2] or summary
     message, _, details = summary.partition("\n")
     code = next(
         (code for kind, code in _CODES if isinstance(error, kind)), Code.EVALUATION
     )
-    number = int(line[1]) if line else None
+    number, column = (int(line[1]), _caret(text)) if line else (None, None)
     if missing := _COLUMN.search(message):
-        return UnknownColumnError(missing[1] or missing[2], number, _caret(text))
-    return SqlError(
-        code, message, line=number, column=_caret(text), hint=details.strip() or None
-    )
+        return UnknownColumnError(missing[1] or missing[2], number, column)
+    hint = None if _EXTENSION in details else details.strip()
+    return SqlError(code, message, line=number, column=column, hint=hint or None)
 
 
 def _caret(text: str) -> int | None:

@@ -78,7 +78,11 @@ class Returning:
         """
         if self._prepared is None:
             return Result()
-        return query.answer(self._prepared, self._state, [table])
+        result = query.answer(self._prepared, self._state, [table])
+        if result.count != table.num_rows:
+            message = f"RETURNING gave {result.count} rows for {table.num_rows}"
+            raise SqlError(Code.EVALUATION, message)
+        return result
 
     def secrets(self, table: arrow.Table) -> Result:
         """The key and the one-time secrets of these rows, whatever the clause says."""

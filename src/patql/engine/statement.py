@@ -10,6 +10,8 @@ Name = tuple[str, ...]
 
 Json = dict[str, Any]
 
+NESTED = "the statement is nested too deeply to be read"
+
 
 class Query(msgspec.Struct, frozen=True):
     """Anything that DuckDB would call a SELECT; `text` is the statement as written."""

@@ -1,14 +1,15 @@
 """SQL values as JSON, for the bodies of requests."""
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, time
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from sqlglot import exp
 
-from patql.catalog.document import Column, Method, Resource
+from patql.catalog.document import Column, Method, Parameter, Resource
 from patql.engine.bind import nearest
 from patql.engine.constants import Constants
 from patql.engine.instants import WIRE, wire_form
@@ -48,6 +49,17 @@ def field(resource: Resource, method: Method, name: str) -> Column:
     raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
 
 
+def distinct(names: Sequence[str], meant: Sequence[Column | Parameter]) -> None:
+    """Each name means another field.
+
+    Raises:
+        SqlError: SYNTAX for the first that doesn't.
+    """
+    for at, name in enumerate(names):
+        if meant[at] in meant[:at]:
+            raise SqlError(Code.SYNTAX, f"{name} is given twice")
+
+
 def to_json(column: Column, value: object, constants: Constants) -> Any:  # noqa: ANN401  (JSON)
     """A SQL value as the JSON that a field takes.
 
@@ -72,7 +84,11 @@ def _named(columns: Iterable[Column], name: str) -> Column | None:
 
 
 def _string(value: object) -> str:
-    return value.isoformat() if isinstance(value, (date, datetime)) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, (str, int, float, Decimal, date, time, UUID)):
+        raise TypeError
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _integer(value: object) -> int:
