@@ -93,6 +93,9 @@ def bind(tree: exp.Query, catalog: Catalog, constants: Constants) -> Bound:
         SqlError: UNKNOWN_NAME, or UNSUPPORTED for a parameter that isn't given by an equality.
     """
     scope = Scope(tree)
+    if strange := scope.strange_function():
+        message = f"{strange} isn't accepted as a table"
+        raise SqlError(Code.UNSUPPORTED, message)
     occurrences = tuple(
         Occurrence(table, resolve(table, catalog)) for table in scope.named_tables()
     )
@@ -215,7 +218,7 @@ def _owner(
 
 def _bind_parameter(column: exp.Column, occurrence: Occurrence, bound: Bound) -> None:
     parameter = occurrence.parameter(column.name)
-    if parameter is None:
+    if parameter is None or _names_output(column, parameter, occurrence):
         return
     if parameter.key_column:
         key = column.copy()
@@ -230,6 +233,18 @@ def _bind_parameter(column: exp.Column, occurrence: Occurrence, bound: Bound) ->
     elif parameter.name not in occurrence.arguments:
         message = f"{parameter.name} is a parameter of {occurrence.resource.id}: give it as {parameter.name} = value"
         raise SqlError(Code.UNSUPPORTED, message)
+
+
+def _names_output(
+    column: exp.Column, parameter: Parameter, occurrence: Occurrence
+) -> bool:
+    """Whether a name means a column of the result: in ORDER BY before all else, elsewhere where it means nothing else."""
+    select = column.find_ancestor(exp.Select)
+    aliases = [p.alias for p in select.expressions] if select else []
+    if column.table or column.name.casefold() not in map(str.casefold, aliases):
+        return False
+    known = parameter.key_column or parameter.name in occurrence.arguments
+    return isinstance(column.parent, exp.Ordered) or not known
 
 
 def _needed(tree: exp.Query) -> set[str] | None:

@@ -17,6 +17,7 @@ _VARYING = frozenset(
         "NEXTVAL",
         "CURRVAL",
         "SETSEED",
+        "ALL",  # not a function, but sqlglot takes ALL of a list for one
     }
 )
 
@@ -71,7 +72,7 @@ class Constants:
             if expression.is_string
             else str(self._relational.value(f"typeof({sql})"))
         )
-        if not kind.startswith(_INSTANTS):
+        if not kind.startswith(_INSTANTS) or kind.endswith("]"):
             return None
         at = f"CAST(TRY_CAST({sql} AS TIMESTAMPTZ) AS TIMESTAMP)"
         bounded = f"CASE WHEN {at} IS NOT NULL THEN greatest(least({at}, {_LAST}), {_FIRST}) END"

@@ -15,7 +15,7 @@ from patql.engine.bind import Bound
 from patql.engine.constants import Constants
 from patql.engine.dialect import DIALECT
 from patql.engine.relate import Relational
-from patql.engine.scope import bare
+from patql.engine.scope import bare, passed_on
 from patql.kernel.errors import SqlError
 
 _COMPARISONS = (
@@ -28,6 +28,9 @@ _COMPARISONS = (
     exp.NullSafeEQ,
     exp.NullSafeNEQ,
 )
+_SIDES = ("expression", "low", "high", "query", "field")
+"""Where sqlglot keeps the other operands of comparisons, BETWEEN and IN; the values of a list stand in `expressions`."""
+
 _TEMPORAL = ("DATE", "TIMESTAMP")
 WIRE = "date-time-local"
 """The format of columns in the wire's form (OpenAPI format registry)."""
@@ -41,21 +44,27 @@ def compare_instants(
     Raises:
         SqlError: a constant side can't be evaluated.
     """
-    for column, sides in list(_comparisons(bound.tree)):
-        if not is_instant(bound, column):
+    for operands in list(_comparisons(bound.tree)):
+        texts = [operand for operand in operands if _is_text(bound, operand)]
+        if not texts:
             continue
-        varying = [side for side in sides if not constants.is_constant(side)]
-        if any(_is_temporal(bound, side, relational) for side in varying):
-            _keep_heading(bound, column)
-            column.replace(exp.cast(column.copy(), "TIMESTAMP", dialect=DIALECT))
+        constant = [operand for operand in operands if constants.is_constant(operand)]
+        if any(
+            _is_temporal(bound, operand, relational)
+            for operand in operands
+            if operand not in texts and operand not in constant
+        ):
+            changes: list[tuple[exp.Expr, exp.Expr]] = [
+                (text, exp.cast(text.copy(), "TIMESTAMP", dialect=DIALECT))
+                for text in texts
+            ]
+        else:
+            wires = [(side, wire_form(constants.instant(side))) for side in constant]
+            changes = [(s, exp.Literal.string(w)) for s, w in wires if w is not None]
+        for node, changed in changes:
+            _keep_heading(bound, node)
+            node.replace(changed)
             bound.changed = True
-            continue
-        for side in sides:
-            wire = wire_form(constants.instant(side)) if side not in varying else None
-            if wire is not None:
-                _keep_heading(bound, column)
-                side.replace(exp.Literal.string(wire))
-                bound.changed = True
 
 
 def is_instant(bound: Bound, column: exp.Column) -> bool:
@@ -80,21 +89,44 @@ def wire_form(value: object) -> str | None:
     return f"{value.isoformat()}T00:00:00" if isinstance(value, date) else None
 
 
-def _comparisons(tree: exp.Query) -> Iterator[tuple[exp.Column, list[exp.Expr]]]:
+def _is_text(bound: Bound, operand: exp.Expr) -> bool:
+    """Whether an operand is an instant as the API writes it."""
+    column = passed_on(operand)
+    return isinstance(column, exp.Column) and is_instant(bound, column)
+
+
+def _comparisons(tree: exp.Query) -> Iterator[list[exp.Expr]]:
+    """What is compared with one another in each comparison, BETWEEN and IN."""
     for node in tree.walk():
-        if isinstance(node, _COMPARISONS):
-            left, right = bare(node.this), bare(node.expression)
-            if isinstance(left, exp.Column):
-                yield left, [right]
-            elif isinstance(right, exp.Column):
-                yield right, [left]
-        elif isinstance(node, (exp.Between, exp.In)):
-            column = bare(node.this)
-            if not isinstance(column, exp.Column):
-                continue
-            bounds = (node.args.get("low"), node.args.get("high"))
-            sides = [s for s in (*bounds, *node.expressions) if s is not None]
-            yield column, [bare(side) for side in sides]
+        if isinstance(node, (*_COMPARISONS, exp.Between, exp.In)):
+            sides = [node.this, *(node.args.get(place) for place in _SIDES)]
+            yield from _aligned(
+                [bare(s) for s in (*sides, *node.expressions) if s is not None]
+            )
+
+
+def _aligned(operands: list[exp.Expr]) -> Iterator[list[exp.Expr]]:
+    """Rows position by position; the elements of a list that one side is compared with; else the operands."""
+    if all(isinstance(operand, exp.Tuple) for operand in operands):
+        for row in zip(*(operand.expressions for operand in operands), strict=False):
+            yield from _aligned([bare(operand) for operand in row])
+        return
+    spread: list[exp.Expr] = []
+    for operand in operands:
+        among = bare(_quantified(operand))
+        elements = among.expressions if isinstance(among, exp.Array) else [among]
+        spread += [bare(element) for element in elements]
+    yield spread
+
+
+def _quantified(operand: exp.Expr) -> exp.Expr:
+    """What stands in ANY or ALL; sqlglot takes ALL of a list for a function of that name."""
+    inner: exp.Expr = operand
+    if isinstance(operand, (exp.Any, exp.All)):
+        inner = operand.this
+    elif isinstance(operand, exp.Anonymous) and operand.name.upper() == "ALL":
+        inner = operand.expressions[0] if operand.expressions else operand
+    return inner
 
 
 def _column(bound: Bound, table: exp.Table, name: str) -> Column | None:
@@ -105,7 +137,7 @@ def _column(bound: Bound, table: exp.Table, name: str) -> Column | None:
 def _is_temporal(bound: Bound, side: exp.Expr, relational: Relational) -> bool:
     """Whether DuckDB says that an expression, where it stands, is a DATE or a TIMESTAMP."""
     select = side.find_ancestor(exp.Select)
-    if select is None or (isinstance(side, exp.Column) and is_instant(bound, side)):
+    if select is None:
         return False
     probe = exp.select(side.copy())
     for clause in ("from_", "joins", "with_"):
@@ -128,9 +160,9 @@ def _copied(
     return clause.copy() if clause else None
 
 
-def _keep_heading(bound: Bound, column: exp.Column) -> None:
+def _keep_heading(bound: Bound, operand: exp.Expr) -> None:
     """A projection that is about to be rewritten keeps the heading that it would have had."""
-    node: exp.Expr = column
+    node = operand
     while node.parent and not isinstance(node.parent, exp.Select):
         node = node.parent
     projected = node.parent is not None and node.arg_key == "expressions"

@@ -8,6 +8,19 @@ _DEPTH = 50
 """How many derived tables a column is followed through; recursive CTEs have no end."""
 
 
+_PASS_ON = (
+    *(exp.Paren, exp.Window, exp.Filter, exp.Coalesce),
+    *(exp.Min, exp.Max, exp.AnyValue, exp.First, exp.Last),
+)
+
+
+_FUNCTIONS = (exp.GenerateSeries, exp.Unnest, exp.Explode, exp.Repeat)
+_NAMED_FUNCTIONS = frozenset(
+    {"GENERATE_SUBSCRIPTS", "JSON_EACH", "JSON_TREE", "REPEAT_ROW"}
+)
+"""The functions that may stand where a table stands: those whose rows come from their arguments alone."""
+
+
 class Scope:
     """The tables and columns of one query."""
 
@@ -21,6 +34,17 @@ class Scope:
                 table
             ):
                 yield table
+
+    def strange_function(self) -> str | None:
+        """A function in the place of a table whose rows don't come from its arguments alone, None where there is none."""
+        for table in self._tree.find_all(exp.Table, exp.Lateral):
+            function = table.this
+            if not isinstance(function, exp.Func) or isinstance(function, _FUNCTIONS):
+                continue
+            name = function.name if isinstance(function, exp.Anonymous) else ""
+            if name.upper() not in _NAMED_FUNCTIONS:
+                return name or function.sql_name().lower()
+        return None
 
     def filter_of(self, table: exp.Table) -> exp.Expr | None:
         """The condition that every row of a table must meet before anything else is done with it.
@@ -72,6 +96,8 @@ class Scope:
                 return None if _renames(source) else (source, name)
             source = cte
         query = source.this
+        while isinstance(query, (exp.SetOperation, exp.Subquery)):
+            query = query.this  # the first of them names the columns
         if depth == 0 or not isinstance(query, exp.Select) or _renames(source):
             return None
         for projection in query.expressions:
@@ -79,7 +105,7 @@ class Scope:
                 edited = any(projection.args.values())
                 return None if edited else self._through_star(query, name, depth)
             if projection.alias_or_name.casefold() == name.casefold():
-                inner = bare(projection.unalias())
+                inner = passed_on(projection.unalias())
                 return (
                     self.origin(inner, depth - 1)
                     if isinstance(inner, exp.Column)
@@ -118,6 +144,13 @@ class Scope:
                     return found
             node = node.parent
         return None
+
+
+def passed_on(expression: exp.Expr) -> exp.Expr:
+    """The expression one of whose values another one gives, such as the column in `max(created)`."""
+    while isinstance(expression, _PASS_ON):
+        expression = expression.this
+    return expression
 
 
 def bare(expression: exp.Expr) -> exp.Expr:
