@@ -62,8 +62,9 @@ def read(path: Path) -> Node:
 
 
 def served(documents: list[Node]) -> dict[str, Any]:
-    """One OpenAPI document of several services, at the addresses where a server of ours has it."""
-    first: Any = documents[0].value
+    """One OpenAPI document of several services, at the addresses where a server of ours has it, settled."""
+    value: Any = documents[0].value
+    first = {key: value[key] for key in value if key != "x-patql-settings"}
     kinds = {
         kind for document in documents for kind in document.need("components").names()
     }

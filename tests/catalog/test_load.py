@@ -57,6 +57,27 @@ def test_own_settings_everywhere() -> None:
     for text in (served, msgspec.json.encode(provider)):
         assert b"pql_" not in text
         assert b"account:read" not in text
+        assert b"linodes:" not in text
+        assert b"such as `repos:read_only`" in text
+
+
+@pytest.mark.parametrize(
+    ("categories", "example"),
+    [
+        (["x:read_write", "repos"], "x:read_write"),
+        (["account", "repos"], "repos:read_only"),
+        (["repos", "linodes"], "linodes:read_only"),
+        ([], "account:read_only"),
+        (None, "linodes:read_only"),
+    ],
+)
+def test_examples_are_scopes_that_exist(
+    categories: list[str] | None, example: str
+) -> None:
+    """What the document gives as an example of a scope is one, and rather not the one that guards tokens."""
+    served = msgspec.json.decode(builtin_openapi("linode", categories=categories))
+    properties = served["components"]["schemas"]["PersonalAccessToken"]["properties"]
+    assert properties["scopes"]["example"] == example
 
 
 def test_guard_alone() -> None:

@@ -52,6 +52,7 @@ def test_served_document_is_valid_openapi() -> None:
     )
     validate(served)
     assert served["servers"] == [{"url": "/v4"}, {"url": "/v4beta"}]
+    assert "x-patql-settings" not in served  # those of its author, not of who serves it
 
 
 def test_compiled_is_not_stale(compiler: ModuleType) -> None:

@@ -1,11 +1,11 @@
 """The provider documents inside the package, read as compiled: no YAML is parsed here.
 
-Three things in a document are settings of whoever runs it: the prefix of tokens, the categories of scopes, and the
-category that guards tokens. They are put in as the document is read, so that page, errors and the served OpenAPI follow.
+Three things in a document are settings of whoever runs it: the prefix of tokens, the categories of scopes (of which its
+examples name one), and the category that guards tokens. They are put in as the document is read, so that page, errors and the served OpenAPI follow.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     token_prefix: str
     guard_scope: str
+    example_scope: str
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -58,11 +59,11 @@ def builtin(
         PatqlError: UNKNOWN_NAME where the package holds no such document; SCHEMA where it isn't compiled.
     """
     compiled = _compiled(name)
-    encoded = _substituted(compiled.provider, compiled.settings, prefix, guard)
+    scopes = _scopes(categories, guard or compiled.settings.guard_scope)
+    encoded = _substituted(compiled.provider, compiled.settings, prefix, scopes, guard)
     provider = msgspec.json.decode(encoded, type=Provider)
-    if categories is None:
+    if not scopes:
         return provider
-    scopes = tuple(_scopes(categories, guard or compiled.settings.guard_scope))
     services = (
         replace(s, scopes=scopes if s.scopes else ()) for s in provider.services
     )
@@ -82,11 +83,11 @@ def builtin_openapi(
         PatqlError: as `builtin`.
     """
     settings = _compiled(name).settings
-    encoded = _substituted(_read(name, OPENAPI), settings, prefix, guard)
-    if categories is None:
+    scopes = _scopes(categories, guard or settings.guard_scope)
+    encoded = _substituted(_read(name, OPENAPI), settings, prefix, scopes, guard)
+    if not scopes:
         return encoded
     document: dict[str, Any] = msgspec.json.decode(encoded)
-    scopes = _scopes(categories, guard or settings.guard_scope)
     described = {scope: _description(scope) for scope in scopes}
     for scheme in document["components"]["securitySchemes"].values():
         for flow in scheme.get("flows", {}).values():
@@ -116,9 +117,10 @@ def _substituted(
     encoded: bytes | msgspec.Raw,
     settings: Settings,
     prefix: str | None,
+    scopes: tuple[str, ...],
     guard: str | None,
 ) -> bytes:
-    """The JSON with the document's own prefix and guard replaced, in names and in prose alike."""
+    """The JSON with the document's own prefix, guard and example replaced, in names and in prose alike."""
     text = bytes(encoded)
     if prefix not in (None, settings.token_prefix):
         text = text.replace(settings.token_prefix.encode(), _in_json(prefix))
@@ -127,6 +129,11 @@ def _substituted(
             rb"(?<![0-9A-Za-z_])%b(?=:read_)" % settings.guard_scope.encode()
         )
         text = own.sub(lambda _: _in_json(guard), text)
+    if scopes and settings.example_scope not in scopes:
+        guarding = f"{guard or settings.guard_scope}:"
+        others = (scope for scope in scopes if not scope.startswith(guarding))
+        example = next(others, scopes[0])
+        text = text.replace(settings.example_scope.encode(), _in_json(example))
     return text
 
 
@@ -134,13 +141,19 @@ def _in_json(text: str | None) -> bytes:
     return msgspec.json.encode(text)[1:-1]
 
 
-def _scopes(categories: Iterable[str], guard: str) -> Iterator[str]:
-    """Every `category:level` that exists, that of the guard first where the categories don't have it."""
+def _scopes(categories: Iterable[str] | None, guard: str) -> tuple[str, ...]:
+    """Every `category:level` that exists, that of the guard first where the categories don't have it; None: nothing."""
+    if categories is None:
+        return ()
     given = [category.partition(":") for category in categories]
     if guard not in (name for name, _, _ in given):
         given.insert(0, (guard, "", ""))
-    for name, _, only in given:
-        yield from (f"{name}:{level}" for level in LEVELS if only in ("", level))
+    return tuple(
+        f"{name}:{level}"
+        for name, _, only in given
+        for level in LEVELS
+        if only in ("", level)
+    )
 
 
 def _description(scope: str) -> str:
