@@ -1,7 +1,7 @@
 """Where a credential belongs: the target's base URL, and its origin (RFC 6454)."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
@@ -11,7 +11,8 @@ _BASE = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[0-9a-z.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[0-9A-Za-z._~-]+)*/v4(?:beta)?)"
 )
-_DEFAULT_PORT = {"http": "80", "https": "443"}
+_DEFAULT_PORT = {"http": 80, "https": 443}
+_PORTS = range(1, 65_536)
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -19,7 +20,7 @@ class Base(msgspec.Struct, frozen=True):
 
     Attributes:
         url: as requests are made from it: no trailing slash, the host in lower case.
-        origin: scheme, host, and port unless it is the scheme's own; the same for two URLs of one server.
+        origin: scheme, host, and port unless it is the scheme's own; the same for two spellings of one server.
         exposed: whether what is sent can be read on the way: plain http to a host that isn't loopback.
     """
 
@@ -44,15 +45,23 @@ def parse(given: str) -> Base:
             f"{_without_userinfo(given)!r} can't be a target: a target is an http or https URL that ends in /v4 or /v4beta",
             hint=_likely(given),
         )
-    scheme, host, port = found["scheme"], found["host"], found["port"]
-    own_port = port is None or port == _DEFAULT_PORT[scheme]
+    scheme, host = found["scheme"], found["host"]
+    port = int(found["port"] or _DEFAULT_PORT[scheme])
+    if isinstance(address := _address(host), IPv6Address):
+        host = f"[{address.compressed}]"
+    own_port = port == _DEFAULT_PORT[scheme]
     origin = f"{scheme}://{host}" + ("" if own_port else f":{port}")
     return Base(url, origin, exposed=scheme == "http" and not _is_loopback(host))
 
 
 def _match(url: str) -> re.Match[str] | None:
     found = _BASE.fullmatch(url)
-    return None if found and {".", ".."} & set(found["path"].split("/")) else found
+    if found is None or {".", ".."} & set(found["path"].split("/")):
+        return None
+    bracketed = found["host"].startswith("[")
+    if bracketed and not isinstance(_address(found["host"]), IPv6Address):
+        return None
+    return found if int(found["port"] or 1) in _PORTS else None
 
 
 def _without_userinfo(given: str) -> str:
@@ -63,8 +72,8 @@ def _without_userinfo(given: str) -> str:
 def _likely(given: str) -> str:
     bare = re.sub(r"^[A-Za-z]*:?//", "", _without_userinfo(given.strip()))
     bare = re.sub(r"[?#].*|/+$", "", bare)
-    bare = re.sub(r"/v4(beta)?(/.*)?$", "", bare)
-    version = "/v4beta" if "/v4beta" in given else "/v4"
+    bare = re.sub(r"/v4(beta)?(/.*)?$", "", bare, flags=re.IGNORECASE)
+    version = "/v4beta" if "/v4beta" in given.lower() else "/v4"
     host = re.sub(r"(:[0-9]*)?(/.*)?$", "", bare).lower()
     plain = _is_loopback(host) or given.lower().startswith("http:")
     likely = f"{'http' if plain else 'https'}://{bare}{version}"
@@ -72,9 +81,12 @@ def _likely(given: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        return ip_address(host.strip("[]"))
     except ValueError:
-        return False
+        return None
