@@ -59,6 +59,16 @@ def test_a_request_is_sent_as_it_is(
         assert body == b'{"label": "x"}'
 
 
+@pytest.mark.parametrize("token", ["…", "two words", "a\nb: c", "", "é"])
+def test_what_a_header_cant_hold_isnt_sent(server: Server, token: str) -> None:
+    """The error names the target, and not the token."""
+    transport = HttpTransport(server.base, Secret(token))
+    with pytest.raises(PatqlError, match=f"the token for {server.base} can't") as told:
+        transport.send([get("n")], 1)
+    assert told.value.code is Code.CREDENTIAL
+    assert server.seen == []
+
+
 def test_answers_come_in_the_order_of_the_requests(transport: HttpTransport) -> None:
     """However the server takes its time."""
     requests = [get("n", f"n={n}&after={n * 7 % 5 / 500}") for n in range(60)]

@@ -26,7 +26,7 @@ from patql.rest.origin import Base, parse
         ("http://example.com/v4", "http://example.com", True),
         ("http://127.0.0.1.example.com/v4", "http://127.0.0.1.example.com", True),
         ("http://localhost.example.com/v4", "http://localhost.example.com", True),
-        ("http://2130706433/v4", "http://2130706433", True),
+        ("http://1.example.com/v4", "http://1.example.com", True),
     ],
 )
 def test_a_target_has_an_origin(given: str, origin: str, *, exposed: bool) -> None:
@@ -70,6 +70,12 @@ def test_the_path_keeps_its_case() -> None:
         ("http://localhost:65536/v4", "http://127.0.0.1:8080/v4"),
         ("http://localhost:0/v4", "http://127.0.0.1:8080/v4"),
         ("http://[::1::]/v4", "http://127.0.0.1:8080/v4"),
+        ("http://2130706433/v4", "http://127.0.0.1:8080/v4"),
+        ("https://127.1/v4", "http://127.0.0.1:8080/v4"),
+        ("https://0x7f.1/v4", "http://127.0.0.1:8080/v4"),
+        ("https://a.0x/v4", "http://127.0.0.1:8080/v4"),
+        ("https://1.2.3.256/v4", "http://127.0.0.1:8080/v4"),
+        ("https://127.0.0.1./v4", "http://127.0.0.1:8080/v4"),
         ("http://[127.0.0.1]/v4", "http://127.0.0.1:8080/v4"),
         ("", "http://127.0.0.1:8080/v4"),
     ],

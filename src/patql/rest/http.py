@@ -4,6 +4,7 @@ A single request goes out from a plain thread, so that the path of most statemen
 from one loop thread (`rest.loop`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from threading import Thread
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pyreqwest.response import SyncResponse
 
     from patql.rest.loop import LoopThread
+
+_SENDABLE = re.compile("[!-~]+")
+"""What a header can hold as one word; RFC 6750, section 2.1, allows less."""
 
 
 class HttpTransport:
@@ -50,13 +54,18 @@ class HttpTransport:
 
         Raises:
             PatqlError: UNREACHABLE where there was no answer, BAD_RESPONSE where it can't be decoded, CREDENTIAL
-                where there is no token to send.
+                where there is no token to send, or one that can't be sent.
         """
         if self._token is None:
             raise PatqlError(
                 Code.CREDENTIAL,
                 f"there is no token for {self.target}",
                 hint=f"set PATQL_TOKEN, name a --token-file, or store one with `patql init --url {self.target}`",
+            )
+        if not _SENDABLE.fullmatch(self._token.reveal()):
+            raise PatqlError(
+                Code.CREDENTIAL,
+                f"the token for {self.target} can't be sent: a token is one word of ASCII letters, digits and signs",
             )
         target = Target(self.target, self._token)
         if len(requests) == 1 or concurrency == 1:

@@ -1,7 +1,7 @@
 """Where a credential belongs: the target's base URL, and its origin (RFC 6454)."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
 
@@ -11,6 +11,8 @@ _BASE = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[0-9a-z.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[0-9A-Za-z._~-]+)*/v4(?:beta)?)"
 )
+_NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$")
+"""Ends in a number, which makes it an IPv4 address (WHATWG URL), in notations that not everyone reads alike."""
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _PORTS = range(1, 65_536)
 
@@ -58,8 +60,8 @@ def _match(url: str) -> re.Match[str] | None:
     found = _BASE.fullmatch(url)
     if found is None or {".", ".."} & set(found["path"].split("/")):
         return None
-    bracketed = found["host"].startswith("[")
-    if bracketed and not isinstance(_address(found["host"]), IPv6Address):
+    host = found["host"]
+    if (host[0] == "[" or _NUMERIC.search(host)) and _address(host) is None:
         return None
     return found if int(found["port"] or 1) in _PORTS else None
 
@@ -87,6 +89,6 @@ def _is_loopback(host: str) -> bool:
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(host.strip("[]"))
+        return IPv6Address(host[1:-1]) if host[:1] == "[" else IPv4Address(host)
     except ValueError:
         return None
