@@ -107,7 +107,7 @@ def test_a_file_that_went_away(path: Path) -> None:
         thread.join()
         path.with_name("moved.db").rename(path)
     assert told == [
-        f"unavailable: the token database {path} can't be opened: look at the permissions of its folder"
+        f"unavailable: the token database {path} can't be opened: its folder's permissions don't allow it, or its disk is read-only"
     ]
 
 

@@ -118,6 +118,35 @@ def test_acknowledged_tokens_survive_a_kill(tmp_path: Path) -> None:
     connection.close()
 
 
+# As the issuer, in a process whose files can't grow beyond some bytes; it says what stopped it.
+_FILLER = (
+    _OPEN
+    + """
+import resource
+from patql.kernel.errors import PatqlError
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+try:
+    while True:
+        print(authority.issue("alice", label="x" * 90).secret.reveal(), flush=True)
+except PatqlError as error:
+    print(error.code, authority.is_empty(), len(authority.list("alice")))
+"""
+)
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_grow(tmp_path: Path) -> None:
+    """Where a file has reached its limit, issuing ends cleanly, reading goes on, and what was acknowledged is kept."""
+    path = tmp_path / "tokens.db"
+    with _start(_FILLER, path) as filler:
+        *returned, stopped = filler.communicate()[0].splitlines()
+    assert stopped == b"unavailable False %d" % len(returned)
+    assert returned
+    with Authority(SqliteStore(path), SystemClock()) as authority:
+        assert all(authority.verify(secret) for secret in returned)
+        assert authority.issue("alice").token.id == len(returned) + 1
+
+
 @pytest.mark.slow
 def test_processes_that_open_at_once(tmp_path: Path) -> None:
     """A database that does not exist yet can be opened by several processes at the same time."""

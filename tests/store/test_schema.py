@@ -1,14 +1,17 @@
 """Migrations: applied once, in order, whole or not at all; a database from the future is refused."""
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportPrivateUsage=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from patql.authority.authority import Authority
+from patql.authority.listing import Field, Listing
 from patql.authority.model import Denied, Granted, Reason, Role, Token, User
 from patql.authority.ports import NewToken
 from patql.kernel.clock import ManualClock, SystemClock
@@ -18,6 +21,8 @@ from patql.store.connection import connect
 from patql.store.sqlite import SqliteStore
 
 NOW = 1_800_000_000
+
+_Asked = tuple[str, Any]  # a statement, and the values bound to it
 
 
 def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -172,20 +177,40 @@ def test_a_disabled_token_is_as_good_as_revoked(tmp_path: Path) -> None:
 
 
 def test_verification_is_one_look_by_key(tmp_path: Path) -> None:
-    """Verifying reads one row by its primary key, and a listing only the index that covers it."""
+    """Verifying reads one row by its primary key; a list, its count and its offsets only the index that covers them."""
     path = tmp_path / "tokens.db"
-    _issue(path)
-    plans = [
-        _rows(path, f"EXPLAIN QUERY PLAN {query}")
-        for query in (
-            "SELECT digest, id, uid, username, scopes, expiry, revoked_at, disabled_at"
-            " FROM token WHERE handle = 'x'",
-            "SELECT id, handle, label, scopes, created, expiry FROM token"
-            " INDEXED BY token_listing WHERE uid = 1 AND id >= 5 AND revoked_at IS NULL ORDER BY id",
+    store = SqliteStore(path)
+    with Authority(store, SystemClock()) as authority:
+        secret = authority.issue("alice").secret
+        asked = list[_Asked]()
+        store._reads().connection.exec_trace = _keep(asked)
+        authority.verify(secret)
+        assert [_plan(path, one) for one in asked] == [
+            ["SEARCH token USING PRIMARY KEY (handle=?)"]
+        ]
+        asked.clear()
+        authority.page("alice", Listing(offset=0))
+        authority.page("alice", Listing(order=Field.LABEL, limit=5))
+        plans = [_plan(path, one) for one in asked if "FROM token" in one[0]]
+    assert len(plans) == 5  # surveyed twice; a page; counted, and another page
+    for plan in plans:
+        assert plan[0].startswith(
+            "SEARCH token USING COVERING INDEX token_listing (uid=?"
         )
-    ]
-    told = [[row[-1] for row in plan] for plan in plans]
-    assert told == [
-        ["SEARCH token USING PRIMARY KEY (handle=?)"],
-        ["SEARCH token USING COVERING INDEX token_listing (uid=? AND id>?)"],
-    ]
+
+
+def _keep(asked: list[_Asked]) -> Callable[[apsw.Cursor, str, Any], bool]:
+    def keep(_cursor: apsw.Cursor, query: str, bound: Any) -> bool:  # noqa: ANN401
+        asked.append((query, bound))
+        return True
+
+    return keep
+
+
+def _plan(path: Path, asked: _Asked) -> list[str]:
+    connection = apsw.Connection(str(path))
+    try:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1]).fetchall()
+    finally:
+        connection.close()
+    return [str(row[-1]) for row in rows]

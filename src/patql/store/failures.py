@@ -14,7 +14,10 @@ _REASONS: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.FullError, "can't grow: the disk is full"),
     (apsw.ReadOnlyError, "can't be written: it, its folder or its disk is read-only"),
     (apsw.PermissionsError, "can't be written: its permissions don't allow it"),
-    (apsw.CantOpenError, "can't be opened: look at the permissions of its folder"),
+    (
+        apsw.CantOpenError,
+        "can't be opened: its folder's permissions don't allow it, or its disk is read-only",
+    ),
     (apsw.CorruptError, "is damaged: restore it from a backup"),
     (apsw.NotADBError, "isn't a SQLite database, or is damaged"),
     (apsw.IOError, "can't be read or written: its disk reports an error"),
