@@ -84,6 +84,29 @@ def test_writes_at_once(server: Served) -> None:
         assert got.status == 200
 
 
+def test_lives_at_once(server: Served) -> None:
+    """Sixteen at once create, list, use and revoke: each token works until its DELETE has returned, and not after."""
+
+    def live(number: int) -> list[int]:
+        made = send(server, "POST", TOKENS, {"label": f"life-{number}"}).json
+        path, secret = f"{TOKENS}/{made['id']}", made["token"]
+        listed = send(server, "GET", f"{TOKENS}?page_size=500").json
+        ids = [row["id"] for row in listed["data"]]
+        assert ids == sorted(set(ids))
+        assert len(ids) == listed["results"]
+        return [
+            made["id"] in ids,
+            send(server, "GET", "/v4/profile", secret=secret).status,
+            send(server, "DELETE", path, secret=secret).status,
+            send(server, "GET", "/v4/profile", secret=secret).status,
+            send(server, "DELETE", path).status,
+        ]
+
+    with ThreadPoolExecutor(16) as pool:
+        lives = list(pool.map(live, range(64)))
+    assert lives == [[True, 200, 200, 401, 404]] * 64
+
+
 @pytest.mark.parametrize("size", [65_537, 1_000_000])
 def test_body_too_long(server: Served, size: int) -> None:
     """A body over 64 KiB is 413, and a good request afterwards is good."""
