@@ -77,7 +77,8 @@ def test_a_command_line(
 
     given = {name: filled(value) for name, value in case.get("env", {}).items()}
     monkeypatch.setattr(os, "environ", environment(folder) | given)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(filled(case.get("stdin", ""))))
+    typed = filled(case.get("stdin", "")).encode(errors="surrogateescape")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed)))
     try:
         code = cli.main([filled(argument) for argument in case.get("args", [])])
     except SystemExit as ended:  # --help and --version

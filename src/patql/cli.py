@@ -193,8 +193,7 @@ def _serve(given: argparse.Namespace) -> int:
 
     if given.workers < 1:
         raise PatqlError(Code.USAGE, "--workers must be 1 or more")
-    if given.db is not None:
-        os.environ["PATQL_DB"] = given.db  # workers are processes of their own
+    os.environ.update(_database(given))  # workers are processes of their own
     run(
         host=given.host,
         port=given.port,
@@ -271,8 +270,17 @@ def _user(given: argparse.Namespace) -> int:
 def _settings_with_database(given: argparse.Namespace) -> "Settings":
     from patql import config
 
-    environ = {**os.environ, "PATQL_DB": given.db} if given.db else os.environ
-    return config.read(environ)
+    return config.read({**os.environ, **_database(given)})
+
+
+def _database(given: argparse.Namespace) -> dict[str, str]:
+    """The variable that --db stands for; an empty one is wrong usage, not the embedded authority."""
+    from patql.config import database_path
+
+    if given.db is None:
+        return {}
+    database_path(given.db)
+    return {"PATQL_DB": given.db}
 
 
 def _describe_docs(parser: argparse.ArgumentParser) -> None:

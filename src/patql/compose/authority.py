@@ -107,7 +107,7 @@ def make_first(opened: authority.Authority, user: str | None) -> Issued:
     Raises:
         PatqlError: INVALID where there are users already.
     """
-    issued = opened.found(user or _login())
+    issued = opened.found(_login() if user is None else user)
     if issued is None:
         raise PatqlError(
             Code.INVALID,

@@ -134,7 +134,7 @@ def _named(settings: Settings, choice: Choice) -> "Base | None":
     """
     if choice.embedded or choice.path is not None:
         return None
-    url = choice.url or settings.url
+    url = settings.url if choice.url is None else choice.url
     if url is not None:
         from patql.rest import origin
 

@@ -67,6 +67,26 @@ def test_history_keeps_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Z9" * 33 in ran[0]
 
 
+def test_bytes_that_arent_text_end_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The statement that they were typed in is dropped, and the next one runs."""
+    typed = iter([b"SELECT", b"\xff", b"SELECT 2;", b"exit"])
+    ran = list[str]()
+
+    def run(_session: object, sql: str, _delivery: object) -> None:
+        ran.append(sql)
+
+    def read(_prompt: str) -> str:
+        return next(typed).decode()
+
+    monkeypatch.setattr(prompt, "_line_editor", lambda: (read, str))
+    monkeypatch.setattr(prompt, "run", run)
+    prompt.interact(cast("Session", None), cast("Delivery", None))
+    assert ran == ["SELECT 2;"]
+    assert "isn't UTF-8" in capsys.readouterr().err
+
+
 def test_every_code_has_an_exit_code() -> None:
     """2 for wrong usage, 130 for an interruption, 1 for whatever else failed."""
     assert set(BY_CODE) == set(Code)

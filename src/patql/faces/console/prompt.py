@@ -47,6 +47,10 @@ def interact(session: Session, delivery: Delivery) -> None:
             stderr.tell("")
             text = ""
             continue
+        except UnicodeDecodeError:
+            stderr.tell("what was typed isn't UTF-8; the statement is dropped")
+            text = ""
+            continue
         if not text and line.strip().rstrip(";").casefold() in LEAVE:
             return
         text = f"{text}\n{line}" if text else line

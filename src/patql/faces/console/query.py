@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import closing
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -89,4 +90,6 @@ def _statements(query: Query) -> str:
 
 def _standard_input() -> str:
     source: TextIO | None = sys.stdin  # None where it was closed before we began
+    if isinstance(source, TextIOWrapper):
+        source.reconfigure(encoding="utf-8-sig", errors="strict")
     return source.read() if source is not None else ""

@@ -21,7 +21,7 @@ def run(
     """
     ended = OK
     try:
-        statements = session.statements(sql)
+        statements = session.statements(_checked(sql))
     except PatqlError as error:
         return _failed(error, session)
     for statement in statements:
@@ -30,6 +30,17 @@ def run(
         if code == BY_CODE[Code.CANCELLED] or (code and not keep_going):
             break
     return ended
+
+
+def _checked(sql: str) -> str:
+    """The same text; bytes that aren't UTF-8 reach Python as lone surrogates (PEP 383)."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        raise PatqlError(
+            Code.SYNTAX, f"the SQL isn't UTF-8, from character {error.start + 1} on"
+        ) from error
+    return sql
 
 
 def _run_one(session: Session, statement: str, delivery: Delivery) -> int:
