@@ -10,7 +10,7 @@ from patql.engine.bind import Value, as_argument, nearest
 from patql.engine.change import warn_of_own
 from patql.engine.created import Created
 from patql.engine.decode import Decoder
-from patql.engine.fetch import build, locate, refuse, send
+from patql.engine.request import build, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
@@ -48,8 +48,8 @@ def call(statement: Exec, state: State) -> Result:
         created = Created(resource, sent, returning, state)
         created.add(response, where)
         return next(created.results())
-    page = Decoder(sent, sent.columns).decode(response.body, where)
-    return returning.rows(arrow.Table.from_batches([page.batch]))
+    batch = Decoder(sent, sent.columns).read(response.body, where)
+    return returning.rows(arrow.Table.from_batches([batch]))
 
 
 def _method(statement: Exec, state: State) -> tuple[Resource, Method]:
@@ -118,10 +118,9 @@ def _look_before(resource: Resource, arguments: dict[str, Value], state: State) 
         shown = [column for column in reader.columns if column.once]
         response = send(state.transport, build(reader, arguments))
         if response.status == 200 and shown:
-            page = Decoder(reader, shown[:1], shown[0].name).decode(
-                response.body, reader.name
-            )
-            if any(str(text)[:SHOWN] == state.transport.acting for text in page.keys):
+            decoder = Decoder(reader, shown[:1], shown[0].name)
+            tokens = decoder.keys(decoder.decode(response.body, reader.name).rows)
+            if any(str(text)[:SHOWN] == state.transport.acting for text in tokens):
                 warn_of_own(state)
         return
 

@@ -13,8 +13,9 @@ from patql.engine.bind import Value, resolve
 from patql.engine.constants import Constants
 from patql.engine.created import counted, key_argument
 from patql.engine.decode import Decoder
-from patql.engine.fetch import build, fetch, is_missing, locate, refuse
+from patql.engine.fetch import fetch
 from patql.engine.plan import choose
+from patql.engine.request import build, is_missing, locate, refuse
 from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
 from patql.engine.state import State
@@ -83,10 +84,10 @@ def _changed(
     if not returning.wanted:
         return Result()
     decoder = Decoder(method, method.columns)
-    batches = [
-        decoder.decode(response.body, locate(state.transport, request)).batch
-        for _, request, response in outcome.answers
-    ]
+    batches: list[arrow.RecordBatch] = []
+    for _, request, response in outcome.answers:
+        where = locate(state.transport, request)
+        batches.append(decoder.read(response.body, where))
     return returning.rows(arrow.Table.from_batches(batches, schema=decoder.schema))
 
 

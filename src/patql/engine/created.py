@@ -7,8 +7,8 @@ import arro3.core as arrow
 from patql.catalog.document import Access, Method, Resource
 from patql.engine.bind import Value
 from patql.engine.decode import Decoder
-from patql.engine.fetch import build, is_missing, refuse, send
 from patql.engine.plan import choose
+from patql.engine.request import build, is_missing, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
@@ -34,9 +34,11 @@ class Created:
 
     def add(self, response: Response, where: str) -> None:
         """Take the row that a response holds."""
-        page = self._decoder.decode(response.body, where)
-        self._batches.append(page.batch)
-        self._keys.extend(page.keys)
+        rows = self._decoder.decode(response.body, where).rows
+        columns = self._decoder.columns()
+        self._decoder.extend(columns, rows)
+        self._batches.append(self._decoder.batch(columns, where))
+        self._keys.extend(self._decoder.keys(rows))
 
     def results(self) -> Iterator[Result]:
         """The rows as the statement returns them; where its RETURNING fails on them, their secrets and then the error."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import arro3.core as arrow
 import msgspec
+from msgspec.structs import astuple
 
 from patql.catalog.document import Column, Method
 from patql.kernel.errors import Code, PatqlError
@@ -25,14 +26,16 @@ _NOTHING = msgspec.Raw(b"null")
 _TEXT = arrow.DataType.string()
 
 
-class Page(msgspec.Struct, frozen=True, gc=False):
-    """One response: its rows, how many pages and rows there are in all, where the server says so."""
+Columns = list[list[Any]]
+"""The values of each column, row by row."""
 
-    batch: arrow.RecordBatch
-    rows: int
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """One response: its rows, and how many pages and rows there are in all, where the server says so."""
+
+    rows: list[Any]
     pages: int | None
     results: int | None
-    keys: tuple[Any, ...]
 
 
 class Decoder:
@@ -41,7 +44,7 @@ class Decoder:
     Args:
         method: which operation sends the responses.
         columns: those to read, in the order of the batch.
-        key: a column whose values are given beside the batch, to find a row that stands twice.
+        key: the column that `keys` gives.
     """
 
     def __init__(
@@ -57,7 +60,6 @@ class Decoder:
             (f"f{at}", *_field(kinds[name], name)) for at, name in enumerate(names)
         ]
         row: Any = msgspec.defstruct("Row", fields, gc=False)
-        self._getters = [attrgetter(f"f{at}") for at in range(len(columns))]
         self._key = attrgetter(f"f{names.index(key)}") if key else None
         self._paging = method.paging
         self._json = msgspec.json.Decoder(self._envelope(row))
@@ -95,22 +97,48 @@ class Decoder:
             rows, envelope = value.rows, value
         else:
             rows, envelope = _as_list(value), None
-        return Page(
-            self._batch(rows, where),
-            len(rows),
-            getattr(envelope, "pages", None),
-            getattr(envelope, "results", None),
-            tuple(map(self._key, rows)) if self._key else (),
-        )
+        pages = getattr(envelope, "pages", None)
+        return Page(rows, pages, getattr(envelope, "results", None))
 
-    def _batch(self, rows: list[Any], where: str) -> arrow.RecordBatch:
+    def keys(self, rows: list[Any]) -> list[Any]:
+        """The key of each row; none where there is no key."""
+        return list(map(self._key, rows)) if self._key else []
+
+    def columns(self) -> Columns:
+        """An empty list for each column."""
+        return [[] for _ in self._columns]
+
+    def extend(self, columns: Columns, rows: list[Any]) -> None:
+        """Add the values of rows to the lists of their columns."""
+        values = zip(*map(astuple, rows), strict=True)
+        for column, more in zip(
+            columns, values, strict=False
+        ):  # the key may come after
+            column.extend(more)
+
+    def batch(self, columns: Columns, where: str) -> arrow.RecordBatch:
+        """Lists of values as Arrow; `where` names what was asked in an error.
+
+        Raises:
+            PatqlError: BAD_RESPONSE where a value doesn't fit its column.
+        """
         arrays = [
-            _array(list(map(getter, rows)), column, where)
-            for getter, column in zip(self._getters, self._columns, strict=True)
+            _array(values, column, where)
+            for values, column in zip(columns, self._columns, strict=True)
         ]
         return arrow.RecordBatch.from_arrays(  # pyright: ignore[reportUnknownMemberType]  (its stubs)
             arrays, schema=self.schema
         )
+
+    def read(self, body: bytes, where: str) -> arrow.RecordBatch:
+        """The rows of one response as Arrow.
+
+        Raises:
+            PatqlError: BAD_RESPONSE, as `decode` and `batch`.
+        """
+        columns = self.columns()
+        self.extend(columns, self.decode(body, where).rows)
+        return self.batch(columns, where)
 
 
 def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  (rows of a type made at run time)
@@ -123,7 +151,7 @@ def _field(kind: str, name: str) -> tuple[Any, Any]:
     return msgspec.Raw, msgspec.field(default=_NOTHING, name=name)
 
 
-def _array(values: list[Any], column: Column, where: str) -> arrow.Array:
+def _array(values: Sequence[Any], column: Column, where: str) -> arrow.Array:
     if column.type not in _PYTHON:
         values = [
             None if value == b"null" else str(value, "utf-8")

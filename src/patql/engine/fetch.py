@@ -4,28 +4,26 @@ A list is read to its end: the first page tells how many there are, the rest com
 snapshot of the list are read again, and refused if the list won't stand still; never stitched together.
 """
 
-from collections.abc import Iterator
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import arro3.core as arrow
-import msgspec
 
-from patql.catalog.document import Method, Paging
-from patql.engine.bind import Value
-from patql.engine.decode import Decoder, Page
+from patql.catalog.document import Paging
+from patql.engine.decode import Columns, Decoder, Page
 from patql.engine.plan import Step
 from patql.engine.ports import Transport
-from patql.kernel.errors import Code, PatqlError, Problem, ServerRefusedError
-from patql.kernel.http import Request, Response, path_segment, query_string
+from patql.engine.request import build, is_missing, locate, reasons, refuse, send
+from patql.kernel.errors import Code, PatqlError
+from patql.kernel.http import Request, Response
 
 ATTEMPTS = 3
 """How often a list is read before it is given up as changing too fast."""
 
+BATCH = 8_000
+"""Rows that become columns together: enough to be cheap, few enough to be out of the way soon."""
+
 T = TypeVar("T")
-
-
-class _Errors(msgspec.Struct):
-    errors: list[Problem]
 
 
 class _ChangedError(Exception):
@@ -40,14 +38,31 @@ def fetch(step: Step, transport: Transport, concurrency: int) -> arrow.Table:
         PatqlError: UNREACHABLE, BAD_RESPONSE, or PAGES_CHANGED where the list changed during each attempt.
     """
     decoder = Decoder(step.method, step.columns, step.key)
+    where = locate(transport, build(step.method, step.arguments))
+    batches = fetch_each(
+        lambda some: decoder.batch(some, where), step, decoder, transport, concurrency
+    )
+    return arrow.Table.from_batches(batches, schema=decoder.schema)
+
+
+def fetch_each(
+    take: Callable[[Columns], T],
+    step: Step,
+    decoder: Decoder,
+    transport: Transport,
+    concurrency: int,
+) -> list[T]:
+    """What `take` makes of each few thousand rows of a step, while they are at hand.
+
+    Raises:
+        PatqlError: as `fetch`.
+    """
     for _ in range(ATTEMPTS):
         try:
-            pages = list(_pages(step, decoder, transport, concurrency))
+            pages = _pages(step, decoder, transport, concurrency)
+            return [take(some) for some in _gathered(decoder, pages)]
         except _ChangedError:
             continue
-        return arrow.Table.from_batches(
-            [page.batch for page in pages], schema=decoder.schema
-        )
     message = (
         f"{locate(transport, build(step.method, step.arguments))} changed while it was read, {ATTEMPTS} times in a row, "
         "so its pages are no answer: ask again when fewer changes are made"
@@ -55,69 +70,16 @@ def fetch(step: Step, transport: Transport, concurrency: int) -> arrow.Table:
     raise PatqlError(Code.PAGES_CHANGED, message)
 
 
-def build(method: Method, arguments: dict[str, Value], body: bytes = b"") -> Request:
-    """The request that calls a method; arguments that aren't parameters of it are left out."""
-    path, query = method.path, list[tuple[str, str]]()
-    headers = [(b"content-type", b"application/json")] if body else []
-    for parameter in method.parameters:
-        if parameter.name not in arguments:
-            continue
-        text = _text(arguments[parameter.name])
-        if parameter.location == "path":
-            path = path.replace(f"{{{parameter.name}}}", path_segment(text))
-        elif parameter.location == "query":
-            query.append((parameter.name, text))
-        else:
-            headers.append((parameter.name.lower().encode(), text.encode()))
-    return Request(method.verb, path, query_string(query), headers, body)
-
-
-def send(transport: Transport, request: Request) -> Response:
-    """The answer to one request, whatever its status."""
-    return first(transport.send([request], 1))
-
-
-def first(answers: Iterator[T]) -> T:
-    """The one answer of a transport that was given one request."""
-    return next(iter(answers))
-
-
-def locate(transport: Transport, request: Request) -> str:
-    """A request as a person would name it, for messages."""
-    path = f"{request.path}?{request.query}" if request.query else request.path
-    if transport.target.startswith("http"):
-        return f"{request.method} {transport.target}{path}"
-    return f"{request.method} {path} ({transport.target})"
-
-
-def refuse(transport: Transport, request: Request, response: Response) -> NoReturn:
-    """Tell what a server said against a request."""
-    raise ServerRefusedError(
-        response.status, reasons(response), locate(transport, request)
-    )
-
-
-def reasons(response: Response) -> tuple[Problem, ...]:
-    """The server's own words, empty where it sent none in the API's form."""
-    try:
-        return tuple(msgspec.json.decode(response.body, type=_Errors).errors)
-    except msgspec.DecodeError:
-        return ()
-
-
-def is_missing(method: Method, arguments: dict[str, Value], response: Response) -> bool:
-    """Whether a response says that the one row asked for by its key doesn't exist.
-
-    Only the API's own words count: a proxy's or a wrong base URL's 404 says nothing about the row.
-    """
-    keyed = any(p.key_column and p.name in arguments for p in method.parameters)
-    json = (response.header(b"content-type") or b"").startswith(b"application/json")
-    if response.status != 404 or not keyed or not json:
-        return False
-    said = reasons(response)
-    return bool(said) and all(
-        problem.reason.casefold() == "not found" for problem in said
-    )
+def _gathered(decoder: Decoder, pages: Iterator[Page]) -> Iterator[Columns]:
+    columns, count = decoder.columns(), 0
+    for page in pages:
+        decoder.extend(columns, page.rows)
+        count += len(page.rows)
+        if count >= BATCH:
+            yield columns
+            columns, count = decoder.columns(), 0
+    if count:
+        yield columns
 
 
 def _pages(
@@ -127,19 +89,17 @@ def _pages(
     if paging is None or paging.page in step.arguments:
         yield from _one(step, decoder, transport)
         return
-    requests = _page_requests(step, paging)
-    response = send(transport, requests(1))
+    first = _page_request(step, paging, 1)
+    response = send(transport, first)
     if response.status != 200:
-        refuse(transport, requests(1), response)
-    page = decoder.decode(response.body, locate(transport, requests(1)))
-    snapshot = _Snapshot(paging, response, page)
-    yield page
+        refuse(transport, first, response)
+    page = decoder.decode(response.body, locate(transport, first))
     if page.pages is None and page.rows:
-        message = (
-            f"{locate(transport, requests(1))} doesn't say how many pages there are"
-        )
+        message = f"{locate(transport, first)} doesn't say how many pages there are"
         raise PatqlError(Code.BAD_RESPONSE, message)
-    rest = [requests(number) for number in range(2, (page.pages or 1) + 1)]
+    snapshot = _Snapshot(paging, decoder, response, page)
+    yield page
+    rest = [_page_request(step, paging, n) for n in range(2, (page.pages or 1) + 1)]
     answers = transport.send(rest, concurrency) if rest else iter(())
     for request, response in zip(rest, answers, strict=True):
         if response.status == 404 and reasons(response):
@@ -163,56 +123,55 @@ def _one(step: Step, decoder: Decoder, transport: Transport) -> Iterator[Page]:
         yield decoder.decode(response.body, locate(transport, request))
 
 
-class _PageRequests:
-    def __init__(self, step: Step, paging: Paging) -> None:
-        self._step = step
-        self._paging = paging
-        self._size = (
-            {paging.size: paging.size_maximum}
-            if paging.size and paging.size_maximum
-            else {}
-        )
-
-    def __call__(self, number: int) -> Request:
-        arguments = {**self._size, **self._step.arguments, self._paging.page: number}
-        return build(self._step.method, arguments)
-
-
-def _page_requests(step: Step, paging: Paging) -> _PageRequests:
-    return _PageRequests(step, paging)
+def _page_request(step: Step, paging: Paging, number: int) -> Request:
+    arguments = {**step.arguments, paging.page: number}
+    if paging.size and paging.size_maximum:
+        arguments.setdefault(paging.size, paging.size_maximum)
+    return build(step.method, arguments)
 
 
 class _Snapshot:
     """Whether pages belong together: by the list's version where the server sends it, else by what can be seen."""
 
-    def __init__(self, paging: Paging, response: Response, page: Page) -> None:
-        self._header = paging.version_header.encode() if paging.version_header else b""
+    def __init__(
+        self, paging: Paging, decoder: Decoder, response: Response, page: Page
+    ) -> None:
+        self._header = (paging.version_header or "").encode()
         self._version = response.header(self._header)
+        self._decoder = decoder
         self._results = page.results
-        self._rows = page.rows
-        self._keys = set(page.keys)
-        self._seen = len(page.keys)
+        self._rows = 0
+        self._keys = set[Any]()
+        self._seen = 0
+        self._count(page)
 
     def add(self, response: Response, page: Page) -> None:
-        """Take one more page; raises _ChangedError where it is of another snapshot."""
-        if (
-            response.header(self._header) != self._version
-            or page.results != self._results
-        ):
+        """Take one more page.
+
+        Raises:
+            _ChangedError: it is of another snapshot.
+        """
+        version = response.header(self._header)
+        if version != self._version or page.results != self._results:
             raise _ChangedError
-        self._rows += page.rows
-        self._seen += len(page.keys)
-        self._keys.update(page.keys)
+        self._count(page)
 
     def check_whole(self) -> None:
-        """Every row once, and as many as the server said."""
+        """Every row once, and as many as the server said.
+
+        Raises:
+            _ChangedError: otherwise.
+        """
         if len(self._keys) != self._seen:
             raise _ChangedError
         if self._results is not None and self._rows != self._results:
             raise _ChangedError
 
-
-def _text(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    def _count(self, page: Page) -> None:
+        self._rows += len(page.rows)
+        if (
+            self._version is None
+        ):  # nothing else tells that a row moved from one page to the next
+            keys = self._decoder.keys(page.rows)
+            self._keys.update(keys)
+            self._seen += len(keys)

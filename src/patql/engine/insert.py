@@ -10,8 +10,8 @@ from patql.engine import query
 from patql.engine.bind import Value, as_argument, resolve
 from patql.engine.constants import Constants
 from patql.engine.created import Created
-from patql.engine.fetch import build, locate, refuse, send
 from patql.engine.plan import choose
+from patql.engine.request import build, locate, refuse, send
 from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
 from patql.engine.state import State

@@ -12,6 +12,8 @@ from patql.engine.dialect import DIALECT
 from patql.engine.fetch import fetch
 from patql.engine.instants import WIRE, compare_instants
 from patql.engine.plan import Plan, make_plan
+from patql.engine.projection import Chosen, chosen
+from patql.engine.projection import answer as project
 from patql.engine.relate import UnknownColumnError
 from patql.engine.result import Result, ResultColumn
 from patql.engine.state import State
@@ -28,12 +30,14 @@ class Prepared(msgspec.Struct, frozen=True):
         sql: its text.
         as_written: whether that is the text that was written.
         columns: what it will return.
+        chosen: the columns of its one step that it chooses, if that is all it does.
     """
 
     steps: Plan
     sql: str
     as_written: bool
     columns: tuple[ResultColumn, ...]
+    chosen: Chosen | None
 
 
 def run(tree: exp.Query, state: State, text: str | None = None) -> Result:
@@ -58,6 +62,10 @@ def ask(prepared: Prepared, state: State) -> Result:
         SqlError: it fails on the data.
         PatqlError: a server didn't answer for all of it.
     """
+    if prepared.chosen is not None:
+        result = project(prepared.chosen, prepared.columns, prepared.steps, state)
+        if result is not None:
+            return result
     tables = [
         fetch(step, state.transport, state.concurrency) for step in prepared.steps
     ]
@@ -94,9 +102,8 @@ def _prepare(
     # DuckDB is given the statement as it was written wherever that can be: what isn't rewritten can't change.
     as_written = text is not None and not bound.changed and "`" not in text
     sql = text if text is not None and as_written else tree.sql(DIALECT, comments=False)
-    return Prepared(
-        plan, sql, as_written, _check(sql, bound, state, as_written=as_written)
-    )
+    columns = _check(sql, bound, state, as_written=as_written)
+    return Prepared(plan, sql, as_written, columns, chosen(bound, plan))
 
 
 def answer(prepared: Prepared, state: State, tables: Iterable[arrow.Table]) -> Result:

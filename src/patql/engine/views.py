@@ -17,7 +17,7 @@ _JSON = ("object", "array")
 
 def publish(step: Step, table: arrow.Table, relational: Relational, now: float) -> None:
     """Make a step's rows readable under its name: nested values as JSON, dates that mean "never" as NULL."""
-    horizon = to_wire(int(now) + _CENTURY)
+    horizon = never_from(now)
     selected = [_select(column, horizon) for column in step.columns]
     selected += [
         f"{_literal(value)} AS {quote(name)}" for name, value in step.given.items()
@@ -29,6 +29,11 @@ def publish_empty(step: Step, relational: Relational, now: float) -> None:
     """The same without rows, so that the query can be checked before anything is asked for."""
     schema = Decoder(step.method, step.columns).schema
     publish(step, arrow.Table.from_batches([], schema=schema), relational, now)
+
+
+def never_from(now: float) -> str:
+    """The date from which on dates mean "never", in the wire's form; `now` in seconds since the epoch."""
+    return to_wire(int(now) + _CENTURY)
 
 
 def _select(column: Column, horizon: str) -> str:

@@ -1,0 +1,89 @@
+"""One request: built from a method, sent, and its answer judged."""
+
+from collections.abc import Iterator
+from typing import NoReturn, TypeVar
+
+import msgspec
+
+from patql.catalog.document import Method
+from patql.engine.bind import Value
+from patql.engine.ports import Transport
+from patql.kernel.errors import Problem, ServerRefusedError
+from patql.kernel.http import Request, Response, path_segment, query_string
+
+T = TypeVar("T")
+
+
+class _Errors(msgspec.Struct):
+    errors: list[Problem]
+
+
+def build(method: Method, arguments: dict[str, Value], body: bytes = b"") -> Request:
+    """The request that calls a method; arguments that aren't parameters of it are left out."""
+    path, query = method.path, list[tuple[str, str]]()
+    headers = [(b"content-type", b"application/json")] if body else []
+    for parameter in method.parameters:
+        if parameter.name not in arguments:
+            continue
+        text = _text(arguments[parameter.name])
+        if parameter.location == "path":
+            path = path.replace(f"{{{parameter.name}}}", path_segment(text))
+        elif parameter.location == "query":
+            query.append((parameter.name, text))
+        else:
+            headers.append((parameter.name.lower().encode(), text.encode()))
+    return Request(method.verb, path, query_string(query), headers, body)
+
+
+def send(transport: Transport, request: Request) -> Response:
+    """The answer to one request, whatever its status."""
+    return first(transport.send([request], 1))
+
+
+def first(answers: Iterator[T]) -> T:
+    """The one answer of a transport that was given one request."""
+    return next(iter(answers))
+
+
+def locate(transport: Transport, request: Request) -> str:
+    """A request as a person would name it, for messages."""
+    path = f"{request.path}?{request.query}" if request.query else request.path
+    if transport.target.startswith("http"):
+        return f"{request.method} {transport.target}{path}"
+    return f"{request.method} {path} ({transport.target})"
+
+
+def refuse(transport: Transport, request: Request, response: Response) -> NoReturn:
+    """Tell what a server said against a request."""
+    raise ServerRefusedError(
+        response.status, reasons(response), locate(transport, request)
+    )
+
+
+def reasons(response: Response) -> tuple[Problem, ...]:
+    """The server's own words, empty where it sent none in the API's form."""
+    try:
+        return tuple(msgspec.json.decode(response.body, type=_Errors).errors)
+    except msgspec.DecodeError:
+        return ()
+
+
+def is_missing(method: Method, arguments: dict[str, Value], response: Response) -> bool:
+    """Whether a response says that the one row asked for by its key doesn't exist.
+
+    Only the API's own words count: a proxy's or a wrong base URL's 404 says nothing about the row.
+    """
+    keyed = any(p.key_column and p.name in arguments for p in method.parameters)
+    json = (response.header(b"content-type") or b"").startswith(b"application/json")
+    if response.status != 404 or not keyed or not json:
+        return False
+    said = reasons(response)
+    return bool(said) and all(
+        problem.reason.casefold() == "not found" for problem in said
+    )
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

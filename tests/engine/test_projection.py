@@ -1,0 +1,120 @@
+"""Queries that only choose columns give what the relational engine would give, without it."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from tests.engine.conftest import NOON, Script
+from tests.engine.served import Served
+
+from patql.catalog.load import builtin
+from patql.catalog.names import Catalog
+from patql.engine.relate import Relational
+from patql.engine.session import Session
+from patql.kernel.clock import ManualClock
+
+ROWS: list[dict[str, object]] = [
+    {
+        "id": 1,
+        "created": "2026-01-01T00:00:00",
+        "expiry": None,
+        "label": "a",
+        "scopes": "*",
+    },
+    {"id": 2, "label": None, "expiry": "2999-12-12T05:00:00", "scopes": ""},
+    {"id": 3, "label": "é\u202e", "expiry": "2027-01-01T00:00:00", "token": "pql_x"},
+]
+
+PLAIN = [
+    "SELECT * FROM {t}",
+    "FROM {t}",
+    "SELECT id FROM {t}",
+    "SELECT label, id FROM {t}",
+    "SELECT expiry FROM {t}",
+    "SELECT t.id, t.label FROM {t} t",
+    'SELECT "id" AS "a b", LABEL FROM {t}',
+    "SELECT tokens.id, expiry AS e, token FROM {t}",
+    "SELECT tokenId FROM {t}",
+]
+OTHER = [
+    "SELECT id, id AS again FROM {t}",
+    "SELECT id AS x, label AS X FROM {t}",
+    "SELECT id + 1 FROM {t}",
+    "SELECT * EXCLUDE (id) FROM {t}",
+    "SELECT *, id AS again FROM {t}",
+    "SELECT DISTINCT label FROM {t} ORDER BY 1",
+    "SELECT id FROM {t} LIMIT 2",
+    "SELECT id FROM {t} ORDER BY id DESC",
+    "SELECT id FROM {t} WHERE id > 1",
+    "SELECT t.a FROM {t} t(a, b, c, d, e, f)",
+    "SELECT id FROM {t} TABLESAMPLE 100%",
+    "SELECT id FROM (SELECT * FROM {t})",
+    "SELECT count(*) FROM {t}",
+]
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the relational engine was told to run."""
+    statements: list[str] = []
+    run: Callable[..., object] = Relational.run
+
+    def recorded(self: Relational, sql: str, **more: object) -> object:
+        statements.append(sql)
+        return run(self, sql, **more)
+
+    monkeypatch.setattr(Relational, "run", recorded)
+    return statements
+
+
+def answers(
+    rows: list[dict[str, object]], *statements: str
+) -> list[tuple[object, ...]]:
+    """Headings, types, rows and Arrow rows of each statement."""
+    body = msgspec.json.encode({"data": rows, "pages": 1, "results": len(rows)})
+    transport = Served({"GET /profile/tokens": (200, body)})
+    catalog = Catalog((builtin("linode"),))
+    told: list[tuple[object, ...]] = []
+    with Session(catalog, transport, ManualClock(NOON), Script()) as session:
+        for statement in statements:
+            (result,) = session.run(statement)
+            table = result.arrow()
+            columns = [table[name].to_pylist() for name in table.column_names]
+            kinds = [str(table.schema.field(name).type) for name in table.column_names]
+            told.append(
+                (result.columns, result.rows(), table.column_names, columns, kinds)
+            )
+    return told
+
+
+@pytest.mark.parametrize("rows", [ROWS, []], ids=["some", "none"])
+@pytest.mark.parametrize("sql", PLAIN)
+def test_same_without_the_relational_engine(
+    ran: list[str], sql: str, rows: list[dict[str, object]]
+) -> None:
+    """Headings, types, rows and Arrow are the same as with a condition that is always true."""
+    statement = sql.format(t="linode.profile.tokens")
+    plain, related = answers(rows, statement, f"{statement} WHERE true")
+    assert plain == related
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize("sql", OTHER)
+def test_everything_else_is_left_to_it(ran: list[str], sql: str) -> None:
+    """Whatever does more than choose columns."""
+    answers(ROWS, sql.format(t="linode.profile.tokens"))
+    assert len(ran) == 1
+
+
+def test_nested_columns_are_left_to_it(ran: list[str]) -> None:
+    """JSON is its type."""
+    transport = Served(
+        {"GET /profile": (200, b'{"username": "ada", "referrals": {"code": "x"}}')}
+    )
+    catalog = Catalog((builtin("linode"),))
+    with Session(catalog, transport, ManualClock(NOON), Script()) as session:
+        (result,) = session.run(
+            "SELECT username, referrals FROM linode.profile.profile"
+        )
+        assert result.rows() == [("ada", '{"code": "x"}')]
+    assert len(ran) == 1
