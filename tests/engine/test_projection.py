@@ -1,6 +1,6 @@
 """Queries that only choose columns give what the relational engine would give, without it."""
 
-from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -57,14 +57,18 @@ OTHER = [
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the relational engine was told to run."""
     statements: list[str] = []
-    run: Callable[..., object] = Relational.run
+    run = Relational.run
 
-    def recorded(self: Relational, sql: str, **more: object) -> object:
+    def recorded(self: Relational, sql: str, **more: bool) -> object:
         statements.append(sql)
         return run(self, sql, **more)
 
     monkeypatch.setattr(Relational, "run", recorded)
     return statements
+
+
+def _values(table: Any, name: str) -> list[object]:  # noqa: ANN401  (its stubs leave the values unknown)
+    return list(table[name].to_pylist())
 
 
 def answers(
@@ -79,7 +83,7 @@ def answers(
         for statement in statements:
             (result,) = session.run(statement)
             table = result.arrow()
-            columns = [table[name].to_pylist() for name in table.column_names]
+            columns = [_values(table, name) for name in table.column_names]
             kinds = [str(table.schema.field(name).type) for name in table.column_names]
             told.append(
                 (result.columns, result.rows(), table.column_names, columns, kinds)
