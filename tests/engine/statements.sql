@@ -132,3 +132,5 @@ SELECT to_json(t) FROM linode.profile.tokens t WHERE t.id = 1
 SELECT count(t.id) FROM linode.profile.tokens t
 SELECT EXISTS (SELECT * FROM linode.profile.tokens WHERE id = 3)
 SELECT id, (SELECT count(*) FROM linode.profile.tokens b WHERE b.id < a.id) FROM linode.profile.tokens a ORDER BY id
+SELECT E'\'' AS a, E'a\' || (SELECT 1) --' AS b, E'\x41\u00e9\101\t\\' AS c, 'a\' AS d FROM linode.profile.tokens t WHERE id = 3
+SELECT $a$ ' $a$, $$ $a$ ; -- $$, 'x' /* ' */, "id" FROM linode.profile.tokens WHERE "id" = 3 -- ' ;

@@ -25,6 +25,8 @@ from patql.kernel.errors import Code, PatqlError, SqlError
         ("EXEC a.b.c.d @x =", Code.SYNTAX, "a value", (1, 18)),
         ("EXEC a.b.c.d @x = y", Code.SYNTAX, "a string, a number", (1, 19)),
         ("EXEC a.b.c.d @x = 1 @x = 2", Code.SYNTAX, "given twice", None),
+        ("EXEC a.b.c.d @x = 1 @X = 2", Code.SYNTAX, "@X is given twice", None),
+        ("EXEC a.b.c.d @@json='{}' @@json='{}'", Code.SYNTAX, "given twice", None),
         ("EXEC a.b.c.d @x = 1 2", Code.SYNTAX, "the end of the statement", (1, 21)),
         ("EXEC a.b.c.d @@body = '{}'", Code.SYNTAX, "@@json", None),
         ("EXEC a.b.c.d @@json = '{'", Code.SYNTAX, "isn't JSON", (1, 23)),

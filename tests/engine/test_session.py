@@ -1,14 +1,17 @@
 """A session: scripts, the statement's instant, zones, and results that outlive their statement."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from tests.engine.conftest import DAY, NOON, World
 
-from patql.kernel.errors import SqlError
+from patql.kernel.errors import Code, PatqlError, SqlError
 
 
 def test_script_runs_statement_by_statement(world: World) -> None:
@@ -89,3 +92,25 @@ def test_zone_of_the_machine_does_not_matter(tmp_path: Path, zone: str) -> None:
         cwd=Path(__file__).parents[2],
     )
     assert ran.stdout.strip() == "[(5, '2026-06-15 11:59:59+00', 'UTC')]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT max(a.range * b.range) FROM range(1000000) a, range(1000000) b",
+        # DuckDB itself doesn't notice Ctrl-C in this one
+        "SELECT id FROM linode.profile.tokens WHERE label > "
+        "(SELECT max(a.range * b.range)::VARCHAR FROM range(1000000) a, range(1000000) b)",
+    ],
+)
+def test_computation_stops_at_once(world: World, sql: str) -> None:
+    """Ctrl-C ends it within a second, in a sentence, and the session goes on."""
+    Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begun = time.monotonic()
+    with pytest.raises(PatqlError, match="stopped") as stopped:
+        list(world.session.run(sql))
+    assert stopped.value.code is Code.CANCELLED
+    assert time.monotonic() - begun < 5
+    (after,) = world.session.run("SELECT count(*) FROM linode.profile.tokens")
+    assert after.rows() == [(5,)]

@@ -10,6 +10,7 @@ from patql.engine.statement import Describe, Exec, Json, Name, Show
 from patql.kernel.errors import Code, SqlError
 
 KINDS = ("PROVIDERS", "SERVICES", "RESOURCES", "METHODS")
+_STRINGS = (TokenType.STRING, TokenType.HEREDOC_STRING)
 _WORDS: dict[str, bool | None] = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
@@ -100,7 +101,7 @@ class Cursor:
             self._at += 1
             value = _number(token)
             return -value if negative else value
-        if not negative and token.token_type is TokenType.STRING:
+        if not negative and token.token_type in _STRINGS:
             self._at += 1
             return token.text
         word = self.take(*_WORDS) if not negative else None
@@ -133,9 +134,9 @@ def parse_exec(cursor: Cursor) -> Exec:
                 Code.SYNTAX, f"a body is given as @@json = '{{…}}', not as @@{key}"
             )
         value = cursor.literal()
-        if is_body:
+        if is_body and body is None:
             body = _object(value, place)
-        elif key in arguments:
+        elif is_body or key.casefold() in map(str.casefold, arguments):
             raise SqlError(Code.SYNTAX, f"@{key} is given twice")
         else:
             arguments[key] = value

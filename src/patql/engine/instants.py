@@ -44,13 +44,13 @@ def compare_instants(
     Raises:
         SqlError: a constant side can't be evaluated.
     """
-    for operands in list(_comparisons(bound.tree)):
+    for operands in _comparisons(bound.tree):
         texts = [operand for operand in operands if _is_text(bound, operand)]
         if not texts:
             continue
         constant = [operand for operand in operands if constants.is_constant(operand)]
         if any(
-            _is_temporal(bound, operand, relational)
+            _is_temporal(operand, relational)
             for operand in operands
             if operand not in texts and operand not in constant
         ):
@@ -95,14 +95,22 @@ def _is_text(bound: Bound, operand: exp.Expr) -> bool:
     return isinstance(column, exp.Column) and is_instant(bound, column)
 
 
-def _comparisons(tree: exp.Query) -> Iterator[list[exp.Expr]]:
-    """What is compared with one another in each comparison, BETWEEN and IN."""
+def _comparisons(tree: exp.Query) -> list[list[exp.Expr]]:
+    """What is compared with one another in each comparison, BETWEEN and IN.
+
+    From the inside out: the types that a subquery gives are known once its own comparisons are of one form.
+    """
+    depths = dict[int, int]()
+    found: list[tuple[int, list[exp.Expr]]] = []
     for node in tree.walk():
+        depth = depths.get(id(node.parent), 0) + isinstance(node, exp.Select)
+        depths[id(node)] = depth
         if isinstance(node, (*_COMPARISONS, exp.Between, exp.In)):
             sides = [node.this, *(node.args.get(place) for place in _SIDES)]
-            yield from _aligned(
-                [bare(s) for s in (*sides, *node.expressions) if s is not None]
-            )
+            given = [bare(s) for s in (*sides, *node.expressions) if s is not None]
+            found += ((depth, operands) for operands in _aligned(given))
+    found.sort(key=lambda each: each[0], reverse=True)
+    return [operands for _, operands in found]
 
 
 def _aligned(operands: list[exp.Expr]) -> Iterator[list[exp.Expr]]:
@@ -134,22 +142,48 @@ def _column(bound: Bound, table: exp.Table, name: str) -> Column | None:
     return next(found, None)
 
 
-def _is_temporal(bound: Bound, side: exp.Expr, relational: Relational) -> bool:
+def _is_temporal(side: exp.Expr, relational: Relational) -> bool:
     """Whether DuckDB says that an expression, where it stands, is a DATE or a TIMESTAMP."""
     select = side.find_ancestor(exp.Select)
     if select is None:
         return False
     probe = exp.select(side.copy())
-    for clause in ("from_", "joins", "with_"):
+    for clause in ("from_", "joins"):
         probe.set(clause, _copied(select.args.get(clause)))
-    root = bound.tree.args.get("with_")
-    if root and not probe.args.get("with_"):
-        probe.set("with_", root.copy())
+    probe.set("with_", _ctes_around(side))
+    _drop_conditions(probe)
     try:
         (described,) = relational.describe(probe.sql(DIALECT))
     except (SqlError, ValueError):
         return False  # correlated with something outside; DuckDB itself will say what doesn't fit
     return described.type.startswith(_TEMPORAL)
+
+
+def _ctes_around(node: exp.Expr) -> exp.With | None:
+    """All that can be named where an expression stands, the outer ones first."""
+    found: list[exp.CTE] = []
+    recursive = False
+    parent = node.parent
+    while parent is not None:
+        if with_ := parent.args.get("with_"):
+            hidden = {cte.alias.casefold() for cte in found}
+            outer = [c for c in with_.expressions if c.alias.casefold() not in hidden]
+            found = [*outer, *found]
+            recursive = recursive or bool(with_.recursive)
+        parent = parent.parent
+    copies = [cte.copy() for cte in found]
+    return exp.With(expressions=copies, recursive=recursive) if copies else None
+
+
+def _drop_conditions(probe: exp.Select) -> None:
+    """Types don't depend on conditions, and some may not be of one form yet."""
+    for select in probe.find_all(exp.Select):
+        for clause in ("where", "having", "qualify"):
+            select.set(clause, None)
+    for join in probe.find_all(exp.Join):
+        if join.args.get("on"):
+            join.set("on", exp.true())
+            join.set("method", None)
 
 
 def _copied(

@@ -1,10 +1,12 @@
 """The relational engine: a locked-down DuckDB in which resources stand as views over fetched rows."""
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -13,6 +15,8 @@ from patql.kernel.errors import Code, PatqlError, SqlError
 
 if TYPE_CHECKING:
     import arro3.core
+
+T = TypeVar("T")
 
 # Every way out of the process is closed before a statement is run, and the lock keeps it closed.
 _LOCKED = {
@@ -48,7 +52,6 @@ _CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
     (duckdb.PermissionException, Code.UNSUPPORTED),
     (duckdb.NotImplementedException, Code.UNSUPPORTED),
     (duckdb.BinderException, Code.TYPE_MISMATCH),
-    (duckdb.InterruptException, Code.CANCELLED),
 )
 _CARET = re.compile(r"\n\nLINE (\d+): .*", re.DOTALL)
 _EXTENSION = "Please try installing"
@@ -158,7 +161,7 @@ class Relational:
                 ResultColumn(name, str(kind))
                 for name, kind in zip(relation.columns, relation.types, strict=True)
             )
-            return columns, relation.materialize()
+            return columns, self._compute(relation.materialize)
 
     def value(self, sql: str, *parameters: object) -> Any:  # noqa: ANN401  (whatever DuckDB gives)
         """The one value of a constant expression.
@@ -168,10 +171,27 @@ class Relational:
         """
         self._require_now(sql)
         with translated(placed=False):
-            rows = self._connection.execute(
-                f"SELECT {sql}", list(parameters)
-            ).fetchall()
+            rows = self._compute(
+                lambda: self._connection.execute(
+                    f"SELECT {sql}", list(parameters)
+                ).fetchall()
+            )
         return rows[0][0]
+
+    def _compute(self, work: Callable[[], T]) -> T:
+        """Let DuckDB work in a thread of its own: in the main thread it may not notice Ctrl-C before it is done."""
+        answers: SimpleQueue[tuple[T] | Exception] = SimpleQueue()
+        Thread(target=_answer, args=(work, answers), daemon=True).start()
+        try:
+            answer = answers.get()
+        except KeyboardInterrupt:
+            self._connection.interrupt()
+            answers.get()
+            message = "stopped before the answer was there"
+            raise PatqlError(Code.CANCELLED, message) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer[0]
 
     def _select(self, sql: str) -> duckdb.DuckDBPyRelation:
         self._require_now(sql)
@@ -185,6 +205,13 @@ class Relational:
                 Code.UNSUPPORTED, "this isn't one SELECT to the relational engine"
             )
         return self._connection.sql(sql)
+
+
+def _answer(work: Callable[[], T], answers: SimpleQueue[tuple[T] | Exception]) -> None:
+    try:
+        answers.put((work(),))
+    except Exception as error:  # noqa: BLE001  (it is raised where the answer is waited for)
+        answers.put(error)
 
 
 def quote(name: str) -> str:

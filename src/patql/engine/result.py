@@ -20,10 +20,6 @@ class Source(Protocol):
         """Each row, read a batch at a time."""
         ...
 
-    def __len__(self) -> int:
-        """How many rows there are."""
-        ...
-
     def fetchall(self) -> list[Row]:
         """All rows."""
         ...
@@ -65,11 +61,6 @@ class Result:
         self.once = once
         self.undo = undo
         self._source = source
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-        return len(self._source) if self._source is not None else 0
 
     def batches(self, size: int = 10_000) -> Iterator[list[Row]]:
         """The rows, at most `size` at a time, as Python values."""

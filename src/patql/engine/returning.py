@@ -79,8 +79,8 @@ class Returning:
         if self._prepared is None:
             return Result()
         result = query.answer(self._prepared, self._state, [table])
-        if result.count != table.num_rows:
-            message = f"RETURNING gave {result.count} rows for {table.num_rows}"
+        if (given := len(result.rows())) != table.num_rows:
+            message = f"RETURNING gave {given} rows for {table.num_rows}"
             raise SqlError(Code.EVALUATION, message)
         return result
 

@@ -30,10 +30,6 @@ class Lines:
         """Each row."""
         return iter(self._rows)
 
-    def __len__(self) -> int:
-        """How many rows there are."""
-        return len(self._rows)
-
     def fetchall(self) -> list[Row]:
         """All rows."""
         return self._rows
