@@ -45,12 +45,16 @@ def test_a_request_is_sent_as_it_is(
 ) -> None:
     """Method, path, query, headers and body arrive, with the credential and our name."""
     request = Request(
-        "PUT", "/a b/ü", "x=%2F&y=1", [(b"x-filter", b'{"a": 1}')], b'{"label": "x"}'
+        "PUT",
+        "/a%20b/%C3%BC%2Fc",
+        "x=%2F&y=1",
+        [(b"x-filter", b'{"a": 1}')],
+        b'{"label": "x"}',
     )
     answers = list(transport.send([request] * (3 if many else 1), 2))
     assert [a.status for a in answers] == [200] * len(answers)
     for method, path, headers, body in server.seen:
-        assert (method, path) == ("PUT", "/v4/a%20b/%C3%BC?x=%2F&y=1")
+        assert (method, path) == ("PUT", "/v4/a%20b/%C3%BC%2Fc?x=%2F&y=1")
         assert headers["authorization"] == f"Bearer {TOKEN.reveal()}"
         assert headers["x-filter"] == '{"a": 1}'
         assert headers["user-agent"] == f"patql/{__version__}"

@@ -29,6 +29,21 @@ class Recorder:
         self.closed += 1
 
 
+def test_a_path_is_decoded_as_a_server_would() -> None:
+    """A path on its way is percent-encoded; what answers gets it plain."""
+    seen = list[str]()
+
+    def handle(request: Request) -> Response:
+        seen.append(request.path)
+        return Response(200, [])
+
+    transport = InProcessTransport(
+        "embedded", "/v4", handle, Secret("t" * 70), lambda: None
+    )
+    list(transport.send([Request("GET", "/things/a%20b%C3%BC")], 1))
+    assert seen == ["/v4/things/a bü"]
+
+
 def test_a_function_gets_path_and_credential() -> None:
     """The request keeps its own headers; answers come one by one."""
     seen = list[Request]()

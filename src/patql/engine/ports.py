@@ -9,7 +9,8 @@ from patql.kernel.http import Request, Response
 class Transport(Protocol):
     """A target that answers requests: a server over HTTP, or the embedded authority in process.
 
-    Paths are relative to the target's base (`/profile/tokens`); the transport adds base, credential and user agent.
+    Paths are relative to the target's base (`/profile/tokens`) and percent-encoded; the transport adds base, credential
+    and user agent.
     """
 
     @property

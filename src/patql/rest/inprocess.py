@@ -1,6 +1,7 @@
 """Requests to an API in this process: no socket, no asyncio, the same authorization as over HTTP."""
 
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import unquote
 
 import msgspec
 
@@ -57,7 +58,7 @@ class InProcessTransport:
         bearer = (b"authorization", b"Bearer " + self._token.reveal().encode())
         presented = msgspec.structs.replace(
             request,
-            path=self._base + request.path,
+            path=self._base + unquote(request.path),
             headers=[*request.headers, bearer],
         )
         with self._interrupts.held_off(request.method):

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
 from pyreqwest import exceptions
 
@@ -64,7 +63,7 @@ class Target:
                 f"{request.path} can't be asked for: a part of it is `.` or `..`",
             )
         query = f"?{request.query}" if request.query else ""
-        return self._base + quote(request.path) + query
+        return self._base + request.path + query
 
     def fill(self, builder: "Builder", request: Request) -> "Builder":
         """The builder with the request's headers, body and credential."""
