@@ -4,6 +4,7 @@ import io
 import os
 import pty
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -511,6 +512,22 @@ def test_a_server_from_init_to_401(run: Run, folder: Path) -> None:
         assert new.stdout == "id\n--\n 3\n"
     for ran in (made, again, recovered, wrong, stored, mine, his, gone, after, new):
         assert root not in ran.stderr + (ran.stdout if ran is not made else "")
+
+
+@pytest.mark.slow
+def test_a_first_token_that_cant_be_printed_is_made_anew(
+    run: Run, folder: Path
+) -> None:
+    """The user stays, and the error says how they get a token."""
+    db = ("--db", f"sqlite:///{folder}/served.db")
+    for command in (("init", "--user", "ann"), ("user", "add", "bob b")):
+        with Path("/dev/full").open("w") as full:
+            failed = run(*command, *db, stdout=full)
+        assert failed.returncode == 1
+        assert "revoked again" in failed.stderr
+        told = re.search("`patql (init --recover .*)`", failed.stderr)
+        assert told is not None
+        assert secret_in(run(*shlex.split(told[1]), *db).stdout)
 
 
 @pytest.mark.slow

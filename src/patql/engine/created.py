@@ -53,7 +53,7 @@ class Created:
             once = tuple(range(1, len(result.columns)))
         for name in self._returning.added if self._batches else ():
             self._state.dialogue.note(
-                f"{name} is shown this once; keep it now, it can't be had again"
+                f"{name} is returned too: keep it, it can't be had again"
             )
         result.message = counted(len(self._batches), "inserted")
         result.once = once

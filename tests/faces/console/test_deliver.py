@@ -90,15 +90,17 @@ def test_secrets_are_in_the_result(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_secrets_are_in_the_file_if_there_is_one(
-    secrets: SecretsFile, tmp_path: Path
+    secrets: SecretsFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One a line in the order of the rows; the result shows 16 characters."""
+    """One a line in the order of the rows; the result shows 16 characters, and a note says where they are."""
     sink = FakeSink()
     Delivery("csv", sink, secrets).deliver(Creation().result)
     path = tmp_path / "secrets"
     assert path.read_text() == f"{SECRETS[0]}\n{SECRETS[1]}\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sink.text == "id,label,token\n5,a,pql_aaaaaaaaaaaa\n6,b,pql_bbbbbbbbbbbb\n"
+    told = f"note: 2 new tokens are in {path}\n2 rows inserted\n"
+    assert capsys.readouterr() == ("", told)
 
 
 @pytest.mark.parametrize("fails", ["write", "settle"])

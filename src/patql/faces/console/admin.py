@@ -1,5 +1,6 @@
 """Making the users and first tokens of an authority, and storing a token for a server."""
 
+import shlex
 import sys
 
 from patql.authority.authority import Authority
@@ -111,4 +112,12 @@ def _deliver(opened: Authority, issued: Issued, owner: str, delivery: Delivery) 
 
     names = tuple(column.name for column in _COLUMNS)
     secret = len(_COLUMNS) - 1
-    delivery.deliver(Result(_COLUMNS, Lines(names, [row]), once=(secret,), undo=undo))
+    result = Result(_COLUMNS, Lines(names, [row]), once=(secret,), undo=undo)
+    try:
+        delivery.deliver(result)
+    except PatqlError as error:
+        whose = shlex.quote(owner)
+        error.hint = error.hint or (
+            f"the user stays; `patql init --recover --user {whose}` makes another token"
+        )
+        raise

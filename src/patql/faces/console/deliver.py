@@ -59,6 +59,9 @@ class Delivery:
             if self._secrets is not None and before is not None and result.undo:
                 self._secrets.cut(before)
             raise _undelivered(result, rows or [], error) from error
+        if self._secrets is not None and before is not None and rows:
+            told = "1 new token is" if len(rows) == 1 else f"{len(rows)} new tokens are"
+            stderr.tell(f"note: {told} in {self._secrets.path}")
         if result.message:
             stderr.tell(result.message)
 

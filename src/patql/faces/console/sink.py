@@ -133,12 +133,15 @@ class FileOutput:
 class SecretsFile:
     """A new file with mode 0600 for secrets, one a line; gone again if there were none.
 
+    Args:
+        path: where; nothing may be there yet.
+
     Raises:
         PatqlError: OUTPUT where it exists or can't be made.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             self._file = _create(path)
         except FileExistsError as error:
@@ -167,7 +170,7 @@ class SecretsFile:
         """Close it."""
         with contextlib.suppress(OSError):
             if not os.fstat(self._file.fileno()).st_size:
-                self._path.unlink()
+                self.path.unlink()
             self._file.close()
 
 
