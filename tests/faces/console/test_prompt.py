@@ -67,6 +67,29 @@ def test_history_keeps_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Z9" * 33 in ran[0]
 
 
+def test_ctrl_c_drops_what_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the next prompt begins a line, as what comes after the end of input does."""
+    typed = iter(["SELECT", KeyboardInterrupt(), "SELECT 2;", EOFError()])
+    ran = list[str]()
+
+    def run(_session: object, sql: str, _delivery: object) -> None:
+        ran.append(sql)
+
+    def read(_prompt: str) -> str:
+        line = next(typed)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr(prompt, "_line_editor", lambda: (read, str))
+    monkeypatch.setattr(prompt, "run", run)
+    prompt.interact(cast("Session", None), cast("Delivery", None))
+    assert ran == ["SELECT 2;"]
+    assert capsys.readouterr().err == "\n\n"
+
+
 def test_bytes_that_arent_text_end_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

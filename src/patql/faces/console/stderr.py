@@ -11,7 +11,8 @@ from patql.kernel.text import printable
 
 def tell(message: str) -> None:
     """Print a message; what has a token's shape is cut to 16 characters."""
-    _write("".join(printable(line) + "\n" for line in redact(message).splitlines()))
+    lines = redact(message).splitlines() or [""]
+    _write("".join(printable(line) + "\n" for line in lines))
 
 
 def ask(question: str) -> str:
