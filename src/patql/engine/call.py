@@ -15,7 +15,7 @@ from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.engine.statement import Exec, Json
-from patql.engine.values import field
+from patql.engine.values import distinct, field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.secrets import SHOWN
 
@@ -88,7 +88,8 @@ def _arguments(statement: Exec, resource: Resource, method: Method) -> dict[str,
 def _argument(parameter: Parameter, given: object) -> Value:
     value = as_argument(parameter, given)
     if value is None:
-        message = f"@{parameter.name} takes {parameter.type}, not {given!r}"
+        told = "NULL" if given is None else repr(given)
+        message = f"@{parameter.name} takes {parameter.type}, not {told}"
         raise SqlError(Code.TYPE_MISMATCH, message)
     return value
 
@@ -102,9 +103,10 @@ def _body(given: Json | None, resource: Resource, method: Method) -> bytes:
     if method.body is None:
         message = f"{method.name} of {resource.id} takes no body"
         raise SqlError(Code.UNKNOWN_NAME, message)
-    return msgspec.json.encode(
-        {field(resource, method, n).name: v for n, v in given.items()}
-    )
+    fields = [field(resource, method, name) for name in given]
+    distinct(list(given), fields)
+    pairs = zip(fields, given.values(), strict=True)
+    return msgspec.json.encode({column.name: value for column, value in pairs})
 
 
 def _look_before(resource: Resource, arguments: dict[str, Value], state: State) -> None:

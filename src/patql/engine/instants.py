@@ -96,7 +96,7 @@ def _is_text(bound: Bound, operand: exp.Expr) -> bool:
 
 
 def _comparisons(tree: exp.Query) -> list[list[exp.Expr]]:
-    """What is compared with one another in each comparison, BETWEEN and IN.
+    """What is compared with one another in each comparison, BETWEEN, IN and CASE.
 
     From the inside out: the types that a subquery gives are known once its own comparisons are of one form.
     """
@@ -109,6 +109,9 @@ def _comparisons(tree: exp.Query) -> list[list[exp.Expr]]:
             sides = [node.this, *(node.args.get(place) for place in _SIDES)]
             given = [bare(s) for s in (*sides, *node.expressions) if s is not None]
             found += ((depth, operands) for operands in _aligned(given))
+        elif isinstance(node, exp.Case) and node.this:
+            tests = (branch.this for branch in node.args["ifs"])
+            found.append((depth, [bare(each) for each in (node.this, *tests)]))
     found.sort(key=lambda each: each[0], reverse=True)
     return [operands for _, operands in found]
 

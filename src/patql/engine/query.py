@@ -151,7 +151,7 @@ def _with_names(error: UnknownColumnError, bound: Bound) -> SqlError:
 
 
 def _with_cast(error: SqlError, bound: Bound) -> SqlError:
-    if error.code is not Code.TYPE_MISMATCH:
+    if error.code is not Code.TYPE_MISMATCH or "type" not in error.message:
         return error
     instants = {
         c.name
