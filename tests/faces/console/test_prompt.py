@@ -71,7 +71,10 @@ def test_ctrl_c_drops_what_was_typed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And the next prompt begins a line, as what comes after the end of input does."""
-    typed = iter(["SELECT", KeyboardInterrupt(), "SELECT 2;", EOFError()])
+    lines: list[str | BaseException] = [
+        "SELECT", KeyboardInterrupt(), "SELECT 2;", EOFError(),
+    ]  # fmt: skip
+    typed = iter(lines)
     ran = list[str]()
 
     def run(_session: object, sql: str, _delivery: object) -> None:
