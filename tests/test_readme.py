@@ -4,12 +4,15 @@ import contextlib
 import io
 import os
 import re
-import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from patql.config import SETTINGS
+from patql.faces.console import demo
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -25,38 +28,133 @@ def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with contextlib.redirect_stdout(told):
         exec(
             block
-            + "\nprint(bool(authority.verify(issued.secret)))\nauthority.close()\n",
+            + "\nprint(bool(verdict), verdict.user)"
+            + "\nverdict = authority.verify(issued.secret.reveal())"
+            + "\nprint(bool(verdict), verdict.reason)\nauthority.close()\n",
             names,
         )
-    assert told.getvalue() == "ada\nFalse\n"
+    assert told.getvalue() == "True ada\nFalse revoked\n"
+    assert len(block.strip().splitlines()) <= 5
 
 
-COMMANDS = [
-    line.strip()
-    for line in QUICK_START.splitlines()
-    if line.startswith("    patql ") and "serve" not in line and "init" not in line
-]
+STOP = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\n"
 
 
-@pytest.mark.slow
-def test_quick_start_statements(tmp_path: Path) -> None:
-    """Each statement of the quick start runs, in its order, on one embedded authority."""
-    path = os.pathsep.join(part for part in sys.path if part)
-    env = {**os.environ, "PATQL_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": path}
-    assert len(COMMANDS) >= 8
-    for command in COMMANDS:
-        arguments = shlex.split(command)[1:]
+class Shell:
+    """Runs commands in a folder, where `patql` is this one, with an embedded authority of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ours = {setting.variable for setting in SETTINGS}
+        kept = {name: value for name, value in os.environ.items() if name not in ours}
+        python = os.pathsep.join(part for part in sys.path if part)
+        command = folder / "bin" / "patql"
+        command.parent.mkdir()
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m patql "$@"\n')
+        command.chmod(0o755)
+        self._env = {
+            **kept,
+            "PATQL_DATA_DIR": str(folder / "data"),
+            "PYTHONPATH": python,
+            "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = str(free.getsockname()[1])
+
+    def run(self, script: str, typed: str = "") -> str:
+        """What it printed; the server that it left is stopped, and its port is a free one."""
         ran = subprocess.run(
-            [sys.executable, "-m", "patql", *arguments],
-            env=env,
-            cwd=tmp_path,
+            ["bash", "-euc", STOP + script.replace("8080", self._port)],
+            env=self._env,
+            cwd=self.folder,
+            input=typed,
             capture_output=True,
             text=True,
             check=False,
+            timeout=60,
         )
-        assert ran.returncode == 0, f"{command}: {ran.stderr}"
-    assert (tmp_path / "tokens.csv").stat().st_mode & 0o777 == 0o600
-    assert len((tmp_path / "ci.token").read_text().strip()) == 65
+        assert ran.returncode == 0, f"{script}: {ran.stderr}"
+        return ran.stdout
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell in an empty folder."""
+    return Shell(tmp_path)
+
+
+@pytest.mark.slow
+def test_second_door(shell: Shell) -> None:
+    """The commands, one after the other, as they stand there."""
+    block, _ = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert len(block.strip().splitlines()) <= 5
+    told = shell.run(block)
+    assert "label  scopes\n-----  ------\nroot   *\n" in told
+    assert not (shell.folder / "data").exists()
+
+
+def commands(heading: str) -> list[str]:
+    """The commands of a part of the quick start."""
+    part = QUICK_START.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^    (patql .*)$", part, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_quick_start_statements(shell: Shell) -> None:
+    """Each statement of the quick start runs, in its order, on one embedded authority."""
+    parts = ("Without a server", "Questions of tokens", "Changes")
+    each = [command for part in parts for command in commands(part)]
+    assert len(each) >= 8
+    for command in each:
+        shell.run(command)
+    assert (shell.folder / "tokens.csv").stat().st_mode & 0o777 == 0o600
+    assert len((shell.folder / "ci.token").read_text().strip()) == 65
+
+
+@pytest.mark.slow
+def test_quick_start_server(shell: Shell) -> None:
+    """A server's first token, made, stored and used."""
+    make, serve, store, use = commands("With a server")
+    shell.run(make)
+    typed = (shell.folder / "root.token").read_text()
+    told = shell.run(f"{serve} <&- & sleep 2\n{store}\n{use}", typed)
+    assert re.search(r"^ 1 .* root +\* +pql_\w{12}$", told, re.MULTILINE)
+
+
+class Heard:
+    """A sink that keeps what comes."""
+
+    terminal = False
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        """Keep it."""
+        self.text += text
+
+    def settle(self) -> None:
+        """It is here."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_shown_output() -> None:
+    """README shows what `make demo` prints; only secrets and times differ from run to run."""
+    heard = Heard()
+    demo.run({"HOME": os.environ.get("HOME", "/")}, heard)
+    (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+
+    def usual(text: str) -> str:
+        text = re.sub(r"pql_\w+", lambda found: "pql_".ljust(len(found[0]), "_"), text)
+        return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "MOMENT", text)
+
+    printed = usual(heard.text).strip().split("\n\n")
+    parts = usual(shown).strip().split("\n\n")
+    assert len(parts) == 4
+    assert [part for part in printed if part in parts] == parts
 
 
 def test_seven_methods() -> None:
