@@ -58,6 +58,14 @@ def test_statements_that_return_nothing_have_no_columns(world: World) -> None:
     assert result.arrow().num_rows == 0
 
 
+def test_long_chains_are_read(world: World) -> None:
+    """Conditions of thousands of terms, longer than Python's stack is deep."""
+    terms = " AND ".join(f"id <> {n}" for n in range(3, 1_500))
+    sql = f"SELECT id FROM linode.profile.tokens WHERE {terms} ORDER BY id"
+    (result,) = world.session.run(sql)
+    assert result.rows() == [(1,), (2,)]
+
+
 ZONE_SCRIPT = """
 import sys
 from pathlib import Path

@@ -21,7 +21,7 @@ from patql.catalog.names import Catalog
 from patql.engine.result import Result
 from patql.engine.session import Session
 from patql.kernel.clock import ManualClock
-from patql.kernel.errors import Code, PatqlError
+from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request, Response
 
 ID = Column("id", "integer", read_only=True)
@@ -268,6 +268,21 @@ def test_undo_revokes_what_was_made(world: World) -> None:
     assert result.undo is not None
     assert result.undo() == (6, 7)
     assert not any(world.authority.verify(secret) for secret in secrets)
+
+
+def test_secret_of_a_row_whose_returning_fails_is_once_and_can_be_undone(
+    world: World,
+) -> None:
+    """It is given by itself, with its key, marked as what is never shown again."""
+    results = world.session.run(
+        "INSERT INTO linode.profile.tokens (label) VALUES ('a') RETURNING error('no')"
+    )
+    result = next(results)
+    assert [result.columns[at].name for at in result.once] == ["token"]
+    assert result.undo
+    assert result.undo() == (6,)
+    with pytest.raises(SqlError, match="no"):
+        next(results)
 
 
 def test_undo_that_fails_names_what_remains() -> None:

@@ -50,7 +50,7 @@ class Created:
         except PatqlError as error:
             failure = error
             result = self._returning.secrets(table)
-            once = tuple(range(1, len(result.columns)))
+            once = self._returning.once_at_least
         for name in self._returning.added if self._batches else ():
             self._state.dialogue.note(
                 f"{name} is returned too: keep it, it can't be had again"

@@ -19,6 +19,11 @@ Projections = tuple[exp.Expr, ...]
 class Returning:
     """What a statement returns of the rows of one method's responses.
 
+    Attributes:
+        added: names of the one-time secrets that the clause leaves out.
+        once: where in the result the one-time secrets stand.
+        once_at_least: the same for `secrets`.
+
     It is checked when it is made, before any request: a secret that is shown once mustn't meet a query that fails.
 
     Args:
@@ -47,18 +52,16 @@ class Returning:
         self.added = tuple(
             name for name in secrets if not any(_shows(p, name) for p in given)
         )
-        keys = (
-            (resource.key,)
-            if self.added and projections is None and resource.key
-            else ()
-        )
+        key = (resource.key,) if resource.key else ()
+        keys = key if self.added and projections is None else ()
         self._projections = (
             *given,
             *(exp.column(name, quoted=True) for name in (*keys, *self.added)),
         )
         self._fallback = tuple(
-            exp.column(name, quoted=True) for name in (*keys, *secrets)
+            exp.column(name, quoted=True) for name in (*key, *secrets)
         )
+        self.once_at_least = tuple(range(len(key), len(self._fallback)))
         self._step = Step(
             tuple(resource.id.split(".")), method, {}, method.columns, {}, None
         )
