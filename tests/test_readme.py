@@ -37,7 +37,7 @@ def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(block.strip().splitlines()) <= 5
 
 
-STOP = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\n"
+STOP = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
 class Shell:
