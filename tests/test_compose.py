@@ -395,7 +395,7 @@ def test_python_needs_nothing_but_a_path(tmp_path: Path) -> None:
 def test_python_connects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """To a file, with notes going to the logger; `connect` is public."""
+    """To a file, with notes going to the logger; `connect` and its errors are public."""
     for name in ("PATQL_URL", "PATQL_TOKEN", "LINODE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with (
@@ -405,7 +405,7 @@ def test_python_connects(
         (result,) = session.run("SELECT label, scopes FROM linode.profile.tokens")
         assert result.rows() == [("root", "*")]
         assert "made the embedded authority" in caplog.text
-        with pytest.raises(PatqlError, match="WHERE"):
+        with pytest.raises(patql.PatqlError, match="WHERE"):
             list(session.run("DELETE FROM linode.profile.tokens"))
 
 
