@@ -15,7 +15,7 @@ from tests.engine.conftest import DAY, NEW_YEAR, NOON, World
 
 from patql.kernel.errors import PatqlError
 
-COUNT = 5_000 if os.environ.get("PATQL_LONG") == "1" else 300
+COUNT = 2_000 if os.environ.get("PATQL_LONG") == "1" else 300
 PAGES = COUNT // 10
 """How many statements are asked of a list of more than one page."""
 

@@ -41,6 +41,7 @@ BY_CODE: Mapping[Code, int] = {
     Code.EXPOSED: 500,
     Code.OUTPUT: 500,
     Code.CANCELLED: 503,
+    Code.DECLINED: 400,
 }
 """The HTTP status of each code; an insufficient scope is 401, as at Linode."""
 

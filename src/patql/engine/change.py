@@ -239,12 +239,12 @@ def warn_of_own(state: State) -> None:
     """The token that makes the request may delete itself, but not unnoticed.
 
     Raises:
-        PatqlError: CANCELLED where the person thought better of it.
+        PatqlError: DECLINED where the person thought better of it.
     """
     own = f"{state.transport.acting} is the token that this session itself uses"
     state.dialogue.note(f"{own}: once it is deleted, every further request is refused")
     if not state.dialogue.confirm(f"{own}. Delete it?", otherwise=True):
-        raise PatqlError(Code.CANCELLED, "nothing was deleted")
+        raise PatqlError(Code.DECLINED, "nothing was deleted")
 
 
 def _act(

@@ -56,6 +56,7 @@ class Code(StrEnum):
     EXPOSED = "exposed"
     OUTPUT = "output"
     CANCELLED = "cancelled"
+    DECLINED = "declined"
 
 
 class PatqlError(Exception):
