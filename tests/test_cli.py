@@ -493,6 +493,7 @@ def test_a_server_from_init_to_401(run: Run, folder: Path) -> None:
         url = ("--url", base)
         wrong = run("init", *url, input=SECRET + "\n")
         assert wrong.returncode == 1
+        assert "doesn't accept the token (401 for GET /profile)" in wrong.stderr
         assert not (folder / "data").exists()
         stored = run("init", *url, input=root + "\n")
         assert (stored.returncode, stored.stdout) == (0, "")
