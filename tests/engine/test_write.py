@@ -1,9 +1,11 @@
 """INSERT, UPDATE and DELETE where a document differs, a server fails, or a person stops half-way."""
 
+import signal
 from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.engine.conftest import NOON, Script, World
 from tests.engine.served import JSON, Answer, Served
 
@@ -246,6 +248,57 @@ def test_insert_returns_what_was_made_before_it_died(
     assert error.code is code
     assert "row 3 of 4 failed" in str(error)
     assert "2 done, 1 failed, 1 not tried" in str(error)
+
+
+class Interrupted(Served):
+    """A person presses Ctrl-C while the second answer is on its way."""
+
+    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+        """Answers, and a signal before the second."""
+        for request in requests:
+            if len(self.sent) == 1:
+                signal.raise_signal(signal.SIGINT)
+            yield from super().send([request], concurrency)
+
+
+@pytest.fixture
+def in_a_terminal() -> Iterator[None]:
+    """Ctrl-C does what Python makes of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_a_terminal")
+def test_ctrl_c_waits_for_the_row_that_is_being_made() -> None:
+    """It is returned with those before it; those after it aren't tried."""
+    served = Interrupted({"POST /things": [(200, row(1)), (200, row(2))]})
+    sql = "INSERT INTO acme.store.things (name) VALUES ('a'), ('b'), ('c')"
+    (result,), error = run(served, sql, CREATE, REMOVE)
+    assert [key for key, _ in result.rows] == [1, 2]
+    assert error is not None
+    assert error.code is Code.CANCELLED
+    assert len(served.sent) == 2
+
+
+@pytest.mark.usefixtures("in_a_terminal")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO acme.store.things (name) VALUES ('a')",
+        'EXEC acme.store.things.create @@json = \'{"name": "a"}\'',
+    ],
+)
+def test_ctrl_c_waits_until_the_secret_is_delivered(sql: str) -> None:
+    """It comes when the next result is asked for, and not before."""
+    made = replace(CREATE, sent=ROW)
+    served = Interrupted({"POST /things": (200, row(1))})
+    served.sent.append("something before")
+    with Session(catalog(made, REMOVE), served, ManualClock(NOON), Script()) as session:
+        results = session.run(sql)
+        assert next(results).rows()[0][0] == 1
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
 
 
 def test_insert_whose_answer_can_not_be_read() -> None:

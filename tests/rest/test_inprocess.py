@@ -1,9 +1,6 @@
 """Requests to a function in this process, and a target that is opened when it is needed."""
 
-import signal
 from collections.abc import Iterator, Sequence
-
-import pytest
 
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
@@ -71,35 +68,6 @@ def test_a_function_gets_path_and_credential() -> None:
     assert transport.acting == "t" * 16
     transport.close()
     assert released == [True]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_waits_for_what_is_being_made(number: signal.Signals) -> None:
-    """As over HTTP; where signals are handled otherwise, that isn't touched."""
-    handled = list[int]()
-
-    def handle(request: Request) -> Response:
-        signal.raise_signal(number)
-        return Response(200, [], request.body)
-
-    def own(received: int, _frame: object) -> None:
-        handled.append(received)
-
-    transport = InProcessTransport("t", "/v4", handle, Secret("t"), lambda: None)
-    post = [Request("POST", "/x", body=b"1")]
-    before = signal.getsignal(number)
-    try:
-        signal.signal(number, signal.default_int_handler)
-        assert [a.body for a in transport.send(post, 1)] == [b"1"]
-        with pytest.raises(KeyboardInterrupt):
-            list(transport.send(post, 1))
-        with pytest.raises(KeyboardInterrupt):
-            list(transport.send([Request("GET", "/x")], 1))
-        signal.signal(number, own)
-        assert [a.body for a in transport.send(post, 1)] == [b"1"]
-        assert handled == [number]
-    finally:
-        signal.signal(number, before)
 
 
 def test_a_deferred_target_is_opened_once_and_only_if_needed() -> None:

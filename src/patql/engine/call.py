@@ -1,5 +1,7 @@
 """EXEC: one method, called by name; its answer as the API sends it."""
 
+from collections.abc import Iterator
+
 import arro3.core as arrow
 import msgspec
 from msgspec.structs import replace
@@ -17,10 +19,12 @@ from patql.engine.state import State
 from patql.engine.statement import Exec, Json
 from patql.engine.values import distinct, field
 from patql.kernel.errors import Code, SqlError
+from patql.kernel.http import Request, Response
+from patql.kernel.interrupts import held_off
 from patql.kernel.secrets import SHOWN
 
 
-def call(statement: Exec, state: State) -> Result:
+def call(statement: Exec, state: State) -> Iterator[Result]:
     """Call a method, whatever verb of SQL it has.
 
     Raises:
@@ -38,18 +42,26 @@ def call(statement: Exec, state: State) -> Result:
     star = (exp.Star(),) if sent.columns else None
     returning = Returning(resource, sent, table, star, state)
     request = build(method, arguments, body)
+    where = locate(state.transport, request)
+    if sent.secrets:
+        created = Created(resource, sent, returning, state)
+        with held_off():
+            created.add(_answer(request, state), where)
+            yield from created.results()
+        return
+    response = _answer(request, state)
+    if not response.body or not sent.columns:
+        yield Result(message=f"{method.name}: done")
+        return
+    batch = Decoder(sent, sent.columns).read(response.body, where)
+    yield returning.rows(arrow.Table.from_batches([batch]))
+
+
+def _answer(request: Request, state: State) -> Response:
     response = send(state.transport, request)
     if response.status >= 300:
         refuse(state.transport, request, response)
-    where = locate(state.transport, request)
-    if not response.body or not sent.columns:
-        return Result(message=f"{method.name}: done")
-    if sent.secrets:
-        created = Created(resource, sent, returning, state)
-        created.add(response, where)
-        return next(created.results())
-    batch = Decoder(sent, sent.columns).read(response.body, where)
-    return returning.rows(arrow.Table.from_batches([batch]))
+    return response
 
 
 def _method(statement: Exec, state: State) -> tuple[Resource, Method]:

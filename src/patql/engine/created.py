@@ -15,6 +15,9 @@ from patql.engine.state import State
 from patql.kernel.errors import PatqlError
 from patql.kernel.http import Response
 
+NOTE = b"x-patql-note"
+"""The header in which our server says what it granted where that is less than was asked."""
+
 
 class Created:
     """The rows that a statement has made so far."""
@@ -39,6 +42,8 @@ class Created:
         self._decoder.extend(columns, rows)
         self._batches.append(self._decoder.batch(columns, where))
         self._keys.extend(self._decoder.keys(rows))
+        if note := response.header(NOTE):
+            self._state.dialogue.note(note.decode("latin-1"))
 
     def results(self) -> Iterator[Result]:
         """The rows as the statement returns them; where its RETURNING fails on them, their secrets and then the error."""

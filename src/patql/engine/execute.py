@@ -42,7 +42,7 @@ def execute(statement: Statement, state: State) -> Iterator[Result]:
         case Exec():
             from patql.engine.call import call
 
-            yield call(statement, state)
+            yield from call(statement, state)
         case Show():
             from patql.engine.show import show
 

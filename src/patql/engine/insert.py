@@ -19,9 +19,7 @@ from patql.engine.statement import Insert
 from patql.engine.values import distinct, field, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request
-
-NOTE = b"x-patql-note"
-"""The header in which our server says what it granted where that is less than was asked."""
+from patql.kernel.interrupts import Held, held_off
 
 
 def insert(statement: Insert, state: State) -> Iterator[Result]:
@@ -43,9 +41,12 @@ def insert(statement: Insert, state: State) -> Iterator[Result]:
     rows = _source(statement, state)
     requests = [_request(method, targets, fields, row, state) for row in rows]
     created = Created(resource, method, returning, state)
-    failure = _send_all(requests, created, state)
-    if created or failure is None:
-        yield from created.results()
+    with (
+        held_off() as held
+    ):  # until the secrets have been delivered: the caller asks for more only then
+        failure = _send_all(requests, created, state, held)
+        if created or failure is None:
+            yield from created.results()
     if failure is not None:
         raise _part_way(failure, len(created), len(requests))
 
@@ -87,10 +88,12 @@ def _request(
 
 
 def _send_all(
-    requests: list[Request], created: Created, state: State
+    requests: list[Request], created: Created, state: State, held: Held
 ) -> PatqlError | None:
     transport = state.transport
     for request in requests:
+        if held.take():
+            return PatqlError(Code.CANCELLED, "interrupted")
         try:
             response = send(transport, request)
             if response.status >= 300:
@@ -99,9 +102,7 @@ def _send_all(
         except PatqlError as error:
             return error
         except KeyboardInterrupt:
-            return PatqlError(Code.CANCELLED, "stopped while a row was being made")
-        if note := response.header(NOTE):
-            state.dialogue.note(note.decode("latin-1"))
+            return PatqlError(Code.CANCELLED, "interrupted while a row was being made")
     return None
 
 

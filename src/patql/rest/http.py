@@ -15,7 +15,6 @@ from pyreqwest.client import SyncClientBuilder
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
-from patql.rest.interrupts import Interrupts
 from patql.rest.target import Target, to_response
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ class HttpTransport:
         self._token = token
         self._client: SyncClient | None = None
         self._loop: LoopThread | None = None
-        self._interrupts = Interrupts()
 
     @property
     def acting(self) -> str | None:
@@ -87,7 +85,6 @@ class HttpTransport:
 
     def _send_one(self, target: Target, request: Request) -> Response:
         """In a thread of its own, since pyreqwest's synchronous call would hold off Ctrl-C until the answer."""
-        self._interrupts.check()
         if self._client is None:
             self._client = target.configure(SyncClientBuilder()).build()
         builder = self._client.request(request.method, target.url(request))
@@ -95,8 +92,7 @@ class HttpTransport:
         answers: SimpleQueue[SyncResponse | Exception] = SimpleQueue()
         Thread(target=_exchange, args=(built, answers), daemon=True).start()
         try:
-            with self._interrupts.held_off(request.method):
-                answer = answers.get()
+            answer = answers.get()
         except BaseException:
             self.close()  # ends the thread: the only way to cancel a synchronous request
             raise
