@@ -558,6 +558,20 @@ def test_the_embedded_authority_is_recovered(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_root_token_that_cant_be_stored_is_revoked(run: Run, folder: Path) -> None:
+    """Nobody would have it."""
+    (folder / "data").mkdir(mode=0o700)
+    stored = folder / "data" / "credentials.json"
+    stored.write_text("{}")
+    stored.chmod(0o644)
+    ran = run("init", "--user", "ann")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "error[exposed]" in ran.stderr
+    with Authority(folder / "data" / "tokens.db") as authority:
+        assert [event.action for event in authority.events()][-1] == "token_delete"
+
+
+@pytest.mark.slow
 def test_the_demo(run: Run, folder: Path) -> None:
     """Every statement with its output, the secret once, and 401 at the end; nothing is left behind."""
     ran = run("demo", env={"TMPDIR": str(folder)})
