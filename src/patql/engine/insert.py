@@ -102,7 +102,10 @@ def _send_all(
         except PatqlError as error:
             return error
         except KeyboardInterrupt:
-            return PatqlError(Code.CANCELLED, "interrupted while a row was being made")
+            return PatqlError(
+                Code.CANCELLED,
+                "interrupted while a row was being made: it may be there, though its secret is lost",
+            )
     return None
 
 

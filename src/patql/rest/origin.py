@@ -63,7 +63,18 @@ def _match(url: str) -> re.Match[str] | None:
     host = found["host"]
     if (host[0] == "[" or _NUMERIC.search(host)) and _address(host) is None:
         return None
+    if "xn--" in host and not _is_international(host):
+        return None
     return found if int(found["port"] or 1) in _PORTS else None
+
+
+def _is_international(host: str) -> bool:
+    """Whether each label in Punycode stands for a name (RFC 5890)."""
+    try:
+        host.encode().decode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _without_userinfo(given: str) -> str:
