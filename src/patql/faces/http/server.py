@@ -5,8 +5,10 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from uvicorn.importer import import_from_string
@@ -48,6 +50,26 @@ def run(
     Raises:
         PatqlError: USAGE where it can't or must not listen there so; and whatever the factory raises.
     """
+    _check_confidential(host, tls_cert, tls_key, insecure=insecure)
+    application = import_from_string(factory)()
+    if workers > 1:  # each makes its own; this one has shown that they can
+        application.close()
+    served: str | Callable[..., Any] = factory if workers > 1 else application
+    config = _config(served, workers, tls_cert, tls_key)
+    _check_tls(config)
+    listener = _listen(host, port)
+    where = _url(listener, "http" if tls_cert is None else "https")
+    sys.stderr.write(f"patql serves {where}/v4 until it is interrupted\n")
+    sys.stderr.flush()
+    if workers > 1:
+        Multiprocess(config, [listener]).run()
+    else:
+        _serve(config, listener)
+
+
+def _check_confidential(
+    host: str, tls_cert: Path | None, tls_key: Path | None, *, insecure: bool
+) -> None:
     if (tls_cert is None) != (tls_key is None):
         raise PatqlError(
             Code.USAGE, "--tls-cert and --tls-key are given together or not at all"
@@ -58,11 +80,16 @@ def run(
             f"{host} can be reached from elsewhere, and tokens would pass there unencrypted",
             hint="give --tls-cert and --tls-key, or --insecure where something in front of it does TLS",
         )
-    application = import_from_string(factory)()
-    if workers > 1:  # each makes its own; this one has shown that they can
-        application.close()
-    config = uvicorn.Config(
-        factory if workers > 1 else application,
+
+
+def _config(
+    application: str | Callable[..., Any],
+    workers: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
         loop="uvloop",
         http=Protocol,
         ws="none",
@@ -80,15 +107,6 @@ def run(
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
     )
-    _check_tls(config)
-    listener = _listen(host, port)
-    where = _url(listener, "http" if tls_cert is None else "https")
-    sys.stderr.write(f"patql serves {where}/v4 until it is interrupted\n")
-    sys.stderr.flush()
-    if workers > 1:
-        Multiprocess(config, [listener]).run()
-    else:
-        _serve(config, listener)
 
 
 def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
