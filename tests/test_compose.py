@@ -169,6 +169,24 @@ def test_plain_http_is_for_loopback(settings: Settings, url: str) -> None:
     assert target.acting == GIVEN.shown
 
 
+def test_plain_http_to_linode_is_another_origin(settings: Settings) -> None:
+    """Whoever insists on it is sent no token that was meant for https."""
+    given = Settings(data_dir=settings.data_dir, linode_token=FOR_LINODE)
+    choice = Choice(url="http://api.linode.com/v4", insecure=True)
+    assert open_target(given, choice, ignore).acting is None
+
+
+def test_a_url_is_announced_by_the_first_request(settings: Settings) -> None:
+    """Once, and as requests are made to it."""
+    announced = list[str]()
+    choice = Choice(url="HTTP://LocalHost:8080/v4", token=GIVEN)
+    target = open_target(settings, choice, ignore, announced.append)
+    assert announced == []
+    assert target.acting == target.acting == GIVEN.shown
+    assert announced == ["http://localhost:8080/v4"]
+    target.close()
+
+
 def test_a_target_that_can_be_none_is_refused_at_once(settings: Settings) -> None:
     """With the likely one."""
     with pytest.raises(
