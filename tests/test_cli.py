@@ -118,6 +118,26 @@ def test_a_fault_is_told_in_a_sentence(
     assert capfd.readouterr() == ("", f"internal error: ValueError: {SECRET[:16]}…\n")
 
 
+def test_init_makes_what_its_owner_alone_can_reach(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder, the database and the stored token, whatever the umask; nothing of the token is printed."""
+    monkeypatch.setattr(os, "environ", environment(folder))
+    before = os.umask(0)
+    try:
+        assert cli.main(["init", "--user", "ann"]) == 0
+    finally:
+        os.umask(before)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "pql_" not in err
+    data = folder / "data"
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in data.iterdir()}
+    assert modes == dict.fromkeys(modes, 0o600)
+    assert {"credentials.json", "tokens.db"} <= {path.name for path in modes}
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+
+
 @pytest.fixture
 def run(folder: Path) -> Run:
     """Runs `patql` as a process."""
