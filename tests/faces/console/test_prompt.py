@@ -1,5 +1,8 @@
 """Where a statement ends, and what the exit codes are."""
 
+import io
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -65,6 +68,44 @@ def test_history_keeps_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     assert history == ["SELECT 'pql_Z9Z9Z9Z9Z9Z9…';"]
     assert len(ran) == 1
     assert "Z9" * 33 in ran[0]
+
+
+def run_nothing(_session: object, _sql: str, _delivery: object) -> int:
+    """It succeeds."""
+    return 0
+
+
+def test_the_line_editor_keeps_no_history_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would have each line as it was typed, with the token."""
+    automatic = list[bool]()
+    history = list[str]()
+    editor = SimpleNamespace(
+        set_auto_history=automatic.append, add_history=history.append
+    )
+    typed = iter([f"SELECT '{'pql_' + 'Z9' * 33}';", "exit"])
+
+    def read(_prompt: str) -> str:
+        return next(typed)
+
+    monkeypatch.setitem(sys.modules, "readline", editor)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", read)
+    monkeypatch.setattr(prompt, "run", run_nothing)
+    prompt.interact(cast("Session", None), cast("Delivery", None))
+    assert automatic == [False]
+    assert history == ["SELECT 'pql_Z9Z9Z9Z9Z9Z9…';"]
+
+
+def test_prompts_are_no_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They go to standard error where standard output isn't the terminal."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("SELECT\n1;\nexit\n"))
+    monkeypatch.setattr(prompt, "run", run_nothing)
+    prompt.interact(cast("Session", None), cast("Delivery", None))
+    assert capsys.readouterr() == ("", "patql>   ...> patql> ")
 
 
 def test_ctrl_c_drops_what_was_typed(
