@@ -252,6 +252,27 @@ def test_a_file_that_gets_no_result_stays(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == [path]
 
 
+def test_a_file_is_replaced_once_the_disk_has_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk doesn't take it, the old one stays, and the tokens in it are revoked."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "out"
+    path.write_text("old")
+    monkeypatch.setattr("os.fsync", full)
+    creation = Creation()
+    with (
+        contextlib.closing(Delivery("json", FileOutput(path), None)) as delivery,
+        pytest.raises(PatqlError, match="revoked again"),
+    ):
+        delivery.deliver(creation.result)
+    assert (creation.undone, path.read_text()) == (1, "old")
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_a_link_is_followed(tmp_path: Path) -> None:
     """The file behind it is replaced."""
     (tmp_path / "link").symlink_to(tmp_path / "file")
