@@ -419,6 +419,17 @@ def test_a_terminal_is_told_the_target_once(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_file_of_errors_isnt_told_the_target(run: Run) -> None:
+    """Whatever standard output is."""
+    master, worker = pty.openpty()
+    ran = run(f"SELECT id FROM {TABLE}", stdout=worker)
+    os.close(worker)
+    os.close(master)
+    assert ran.returncode == 0
+    assert "target:" not in ran.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "left"), [("y", []), ("yes", []), ("n", ["root"]), ("", ["root"])]
 )
@@ -594,7 +605,7 @@ def test_a_root_token_that_cant_be_stored_is_revoked(run: Run, folder: Path) -> 
 @pytest.mark.slow
 def test_the_demo(run: Run, folder: Path) -> None:
     """Every statement with its output, the secret once, and 401 at the end; nothing is left behind."""
-    ran = run("demo", env={"TMPDIR": str(folder)})
+    ran = run("demo", env={"TMPDIR": str(folder), "PATQL_TOKEN": SECRET})
     assert ran.returncode == 0
     assert len(re.findall(r"[0-9A-Za-z_]{48,}", ran.stdout)) == 1
     assert ran.stdout.count("\npatql> ") == 10
