@@ -6,7 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What stops a statement: Ctrl-C, and what a system or a closed terminal sends."""
 
 
 class Held:
@@ -43,7 +44,7 @@ def held_off() -> Generator[Held]:
     held = Held()
     main = threading.current_thread() is threading.main_thread()
     theirs = signal.default_int_handler
-    numbers = [n for n in _NUMBERS if main and signal.getsignal(n) is theirs]
+    numbers = [n for n in SIGNALS if main and signal.getsignal(n) is theirs]
     for number in numbers:
         signal.signal(number, held.note)
     try:

@@ -14,6 +14,7 @@ from patql.engine.show import Lines
 from patql.faces.console.deliver import Delivery
 from patql.faces.console.sink import FileOutput, SecretsFile
 from patql.kernel.errors import Code, PatqlError
+from patql.kernel.interrupts import SIGNALS
 
 SECRETS = ["pql_" + letter * 66 for letter in "ab"]
 COLUMNS = (
@@ -66,7 +67,7 @@ class Creation:
 
     def _undo(self) -> tuple[int, ...]:
         self.undone += 1
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert {signal.getsignal(n) for n in SIGNALS} == {signal.SIG_IGN}
         if self._failing:
             raise self._failing
         return (5, 6)
@@ -131,13 +132,13 @@ def test_what_cant_be_delivered_is_revoked(
     """The error says so; the file of secrets doesn't keep what is worth nothing any more."""
     creation = Creation()
     delivery = Delivery("table", FakeSink(fails, error), secrets if to_file else None)
-    before = signal.getsignal(signal.SIGINT)
+    before = [signal.getsignal(number) for number in SIGNALS]
     with pytest.raises(PatqlError, match=says) as caught:
         delivery.deliver(creation.result)
     assert caught.value.code is code
     assert "the new tokens are revoked again: id 5, 6" in str(caught.value)
     assert creation.undone == 1
-    assert signal.getsignal(signal.SIGINT) is before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
     assert (tmp_path / "secrets").read_text() == ""
 
 

@@ -11,6 +11,7 @@ from patql.faces.console.render import FORMATS, Render, csv, json, json_lines
 from patql.faces.console.sink import FileOutput, SecretsFile, Sink, StandardOutput
 from patql.faces.console.text import plain
 from patql.kernel.errors import Code, PatqlError
+from patql.kernel.interrupts import SIGNALS
 from patql.kernel.secrets import SHOWN
 from patql.kernel.text import printable
 
@@ -138,9 +139,10 @@ def _undelivered(result: Result, rows: list[Row], error: BaseException) -> Patql
 
 @contextmanager
 def _uninterrupted() -> Generator[None]:
-    """Ctrl-C waits for nothing here: a second one doesn't stop the revoking."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A second Ctrl-C, or a signal like it, doesn't stop the revoking."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
