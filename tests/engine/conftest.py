@@ -9,6 +9,7 @@ from patql.api.api import Api
 from patql.authority.authority import Authority
 from patql.catalog.load import builtin, builtin_openapi
 from patql.catalog.names import Catalog
+from patql.engine.ports import Watch
 from patql.engine.session import Session
 from patql.kernel.clock import ManualClock
 from patql.kernel.http import Request, Response
@@ -48,13 +49,21 @@ class Recorder:
         self.acting: str | None = inner.acting
         self.sent: list[str] = []
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """Write the requests down as they are sent."""
         for request in requests:
             query = f"?{request.query}" if request.query else ""
             body = f" {request.body.decode()}" if request.body else ""
             self.sent.append(f"{request.method} {request.path}{query}{body}")
             yield from self._inner.send([request], concurrency)
+
+    def cancel(self) -> None:
+        """Nothing is under way."""
 
     def close(self) -> None:
         """Close the other one."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from patql.engine.ports import Watch
 from patql.kernel.http import Request, Response
 
 JSON = (b"content-type", b"application/json")
@@ -20,7 +21,12 @@ class Served:
         }
         self.sent: list[str] = []
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """The answers in the order of the requests."""
         for request in requests:
             query = f"?{request.query}" if request.query else ""
@@ -33,6 +39,9 @@ class Served:
                 if isinstance(answer, Response)
                 else Response(answer[0], [JSON], answer[1])
             )
+
+    def cancel(self) -> None:
+        """Nothing is under way."""
 
     def close(self) -> None:
         """Nothing to let go of."""

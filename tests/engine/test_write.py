@@ -20,8 +20,10 @@ from patql.catalog.document import (
     Service,
 )
 from patql.catalog.names import Catalog
+from patql.engine.ports import Watch
 from patql.engine.result import Result
 from patql.engine.session import Session
+from patql.engine.state import Options
 from patql.kernel.clock import ManualClock
 from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request, Response
@@ -100,7 +102,7 @@ def run(
         transport,
         ManualClock(NOON),
         script or Script(),
-        concurrency=2,
+        options=Options(concurrency=2),
     )
     with session:
         try:
@@ -219,7 +221,12 @@ class Dying(Served):
         super().__init__(answers)
         self._how = how
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """Answers until the third."""
         for request in requests:
             if len(self.sent) == 2:
@@ -253,7 +260,12 @@ def test_insert_returns_what_was_made_before_it_died(
 class Interrupted(Served):
     """A person presses Ctrl-C while the second answer is on its way."""
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """Answers, and a signal before the second."""
         for request in requests:
             if len(self.sent) == 1:

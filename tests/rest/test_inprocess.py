@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from patql.engine.ports import Watch
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
 from patql.rest.deferred import DeferredTransport
@@ -17,9 +18,17 @@ class Recorder:
     def __init__(self) -> None:
         self.closed = 0
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """Answer with the concurrency."""
         return iter([Response(200, [], str(concurrency).encode()) for _ in requests])
+
+    def cancel(self) -> None:
+        """Nothing is under way."""
 
     def close(self) -> None:
         """Count."""

@@ -39,6 +39,8 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         immutable: why it can't change after creation, as a sentence for the user (`x-patql-immutable`).
         min_length: characters, where the schema says so.
         max_length: characters, where the schema says so.
+        shape: the DuckDB type of a nested value, such as `STRUCT(login VARCHAR, id BIGINT)`; None where it is JSON of
+            any shape, or not nested.
     """
 
     name: str
@@ -54,13 +56,15 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     immutable: str | None = None
     min_length: int | None = None
     max_length: int | None = None
+    shape: str | None = None
 
 
 class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     """An input of a method that isn't in its body.
 
-    `location` is path, query or header; `key_column` names the column of the row that a path parameter selects by;
-    `minimum` and `maximum` bound an integer.
+    `location` is path, query, header or server (a variable of the server's URL); `key_column` names the column of the
+    row that a path parameter selects by; `minimum` and `maximum` bound an integer; `default` is the value of a server's
+    variable that isn't given, and `variable` the environment variable that gives it.
     """
 
     name: str
@@ -71,15 +75,21 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     minimum: int | None = None
     maximum: int | None = None
     key_column: str | None = None
+    default: str | None = None
+    variable: str | None = None
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a request carries: `naive` bodies name their properties plainly, others also as `data__x`."""
+    """What a request carries: `naive` bodies name their properties plainly, others also as `data__x`.
+
+    `nested` is the key under which the properties stand, None where they are the body's own.
+    """
 
     media_type: str
     columns: tuple[Column, ...]
     required: tuple[str, ...] = ()
     naive: bool = True
+    nested: str | None = None
 
 
 class Paging(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,6 +113,50 @@ class Paging(msgspec.Struct, frozen=True, omit_defaults=True):
     version_header: str | None = None
 
 
+class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a list is read to its end, where each response says how to ask for the next.
+
+    Attributes:
+        kind: `token`, a value to send with the next request; `link`, the URL of `rel=next` in a Link header
+            (RFC 8288); `url`, the next request's URL.
+        source: where the token or the URL stands: `body` or `header`.
+        key: the dotted path in the body, or the lower-case name of the header.
+        parameter: what takes the token in the next request; empty for `link` and `url`.
+        location: where the parameter goes: `query`, `header` or `body`.
+        size: query parameter that takes rows a page, None where there is none.
+        size_maximum: the most rows a page.
+    """
+
+    kind: str
+    source: str
+    key: str
+    parameter: str = ""
+    location: str = "query"
+    size: str | None = None
+    size_maximum: int | None = None
+
+
+class Auth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How requests are authorised.
+
+    Attributes:
+        type: `null`, `bearer`, `basic`, `api_key` or `custom`.
+        variables: environment variables that the document names: one of a token or a key, or two of a user's name and
+            password.
+        location: of a key: `header` or `query`.
+        name: of the header or the query parameter.
+        prefix: what stands before the key, such as `Bearer `.
+        successor: what is sent as well.
+    """
+
+    type: str
+    variables: tuple[str, ...] = ()
+    location: str = "header"
+    name: str = "Authorization"
+    prefix: str = ""
+    successor: "Auth | None" = None
+
+
 class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     """One operation of a resource.
 
@@ -117,7 +171,12 @@ class Method(msgspec.Struct, frozen=True, omit_defaults=True):
         scopes: the OAuth scopes that the operation needs, all of them; empty where any token will do.
         columns: of a row, after `object_key`.
         sent: the top-level properties of the response as the server sends it.
-        object_key: the top-level key that holds the rows; None where the response itself is the one row.
+        object_key: the dotted path of the rows in the response, such as `data`, `a.b` or `a[*].c`; None where the
+            response itself is the one row, or the list of rows.
+        paging: how a list is read on by page number, None where it isn't.
+        cursor: how a list is read on otherwise, None where it isn't.
+        server: the template of the base URL, where the document's servers are used: `https://{region}.example.com/v1`.
+        unsupported: what its document asks for and isn't done, a sentence each; such a method can't be called.
     """
 
     name: str
@@ -133,6 +192,9 @@ class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     sent: tuple[Column, ...] = ()
     object_key: str | None = None
     paging: Paging | None = None
+    cursor: Cursor | None = None
+    server: str | None = None
+    unsupported: tuple[str, ...] = ()
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -187,7 +249,7 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True):
     """A group of resources.
 
     `servers` are base URLs, the first one the default; `scopes` are all the OAuth scopes that its document names, as
-    `category:level`.
+    `category:level`; `missing` says why nothing is known of it, None where its document was read.
     """
 
     id: str
@@ -199,10 +261,15 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True):
     servers: tuple[str, ...]
     resources: tuple[Resource, ...]
     scopes: tuple[str, ...] = ()
+    missing: str | None = None
 
 
 class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One API and its services; `token_variable` is the environment variable that its document names for auth."""
+    """One API and its services.
+
+    `token_variable` is the environment variable that its document names for auth; `auth` is how requests are
+    authorised, None where the target knows; `warnings` are sentences about what its documents ask for and isn't done.
+    """
 
     id: str
     name: str
@@ -211,3 +278,5 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str
     services: tuple[Service, ...]
     token_variable: str | None = None
+    auth: Auth | None = None
+    warnings: tuple[str, ...] = ()

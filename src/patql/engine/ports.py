@@ -6,6 +6,18 @@ from typing import Protocol
 from patql.kernel.http import Request, Response
 
 
+class Watch(Protocol):
+    """Told by a transport what its answers don't tell; called from any thread."""
+
+    def retried(self) -> None:
+        """A request was sent again."""
+        ...
+
+    def waiting(self, seconds: float) -> None:
+        """Nothing is sent for so many seconds, since the server asked for that or can't answer now."""
+        ...
+
+
 class Transport(Protocol):
     """A target that answers requests: a server over HTTP, or the embedded authority in process.
 
@@ -23,14 +35,25 @@ class Transport(Protocol):
         """The first 16 characters of the token it sends, None where it sends none."""
         ...
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """Answers in the order of the requests, at most `concurrency` under way at once.
 
-        Every HTTP status is an answer. Closing the iterator cancels what is under way.
+        Every HTTP status is an answer, save those that say "later" and are asked again in time. Closing the iterator
+        cancels what is under way. `watch` is told of waiting and of requests that are sent again.
 
         Raises:
-            PatqlError: UNREACHABLE where there was no answer, CREDENTIAL where there is no token to send.
+            PatqlError: UNREACHABLE where there was no answer, CREDENTIAL where there is no token to send, CANCELLED
+                where `cancel` was called meanwhile.
         """
+        ...
+
+    def cancel(self) -> None:
+        """Give up all requests under way, at once; from any thread. Whoever waits for an answer gets CANCELLED."""
         ...
 
     def close(self) -> None:

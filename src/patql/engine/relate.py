@@ -84,6 +84,10 @@ class Relational:
         setup = "SET TimeZone = 'UTC'; SET lock_configuration = true"
         self._connection.execute(setup)
 
+    def interrupt(self) -> None:
+        """End what is being computed; from any thread."""
+        self._connection.interrupt()
+
     def close(self) -> None:
         """Free its memory."""
         self._connection.close()

@@ -1,14 +1,15 @@
 """A session: statements in, results out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
 from patql.catalog.names import Catalog
 from patql.engine.ports import Dialogue, Transport
 from patql.engine.result import Result
-from patql.engine.state import CONCURRENCY, State
+from patql.engine.state import Options, State
 from patql.kernel.clock import Clock
+from patql.kernel.errors import Code, PatqlError
 
 
 class Session:
@@ -19,7 +20,8 @@ class Session:
         transport: the target that answers for them.
         clock: what `now()` means; it stands still during a statement.
         dialogue: whoever is to be told and asked.
-        concurrency: requests under way at once.
+        transports: the targets of providers that have their own, by the provider's name.
+        options: how statements are run.
     """
 
     def __init__(
@@ -29,10 +31,16 @@ class Session:
         clock: Clock,
         dialogue: Dialogue,
         *,
-        concurrency: int = CONCURRENCY,
+        transports: Mapping[str, Transport] | None = None,
+        options: Options | None = None,
     ) -> None:
         self.state = State(
-            catalog, transport, dialogue, now=clock.now(), concurrency=concurrency
+            catalog,
+            transport,
+            dialogue,
+            now=clock.now(),
+            transports=transports,
+            options=options,
         )
         self._clock = clock
 
@@ -62,8 +70,14 @@ class Session:
 
         return split(sql)
 
+    def cancel(self) -> None:
+        """End the statement that is being run, at once; from any thread. It raises CANCELLED."""
+        self.state.stop(
+            PatqlError(Code.CANCELLED, "stopped before the answer was there")
+        )
+
     def close(self) -> None:
-        """Free the relational engine and the transport."""
+        """Free the relational engine and the transports."""
         self.state.close()
 
     def __enter__(self) -> Self:

@@ -9,13 +9,18 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """A request: `path` is decoded and starts with `/`, `query` is raw, without the `?`."""
+    """A request: `path` is decoded and starts with `/`, `query` is raw, without the `?`.
+
+    `base` is the URL that the path is relative to, without trailing slash, where that isn't the target's own; only
+    documents that name servers of their own give one.
+    """
 
     method: str
     path: str
     query: str = ""
     headers: Headers = []
     body: bytes = b""
+    base: str | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that (lower-case) name, or None."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from patql.engine.ports import Transport
+from patql.engine.ports import Transport, Watch
 from patql.kernel.http import Request, Response
 
 
@@ -24,9 +24,19 @@ class DeferredTransport:
         """The first 16 characters of the token it sends, None where it sends none."""
         return self._connected().acting
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """Answers in the order of the requests; see `engine.ports.Transport`."""
-        return self._connected().send(requests, concurrency)
+        return self._connected().send(requests, concurrency, watch)
+
+    def cancel(self) -> None:
+        """Give up what is under way."""
+        if self._transport is not None:
+            self._transport.cancel()
 
     def close(self) -> None:
         """Close the real transport, if there ever was one."""

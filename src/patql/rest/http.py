@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyreqwest.client import SyncClientBuilder
 
+from patql.engine.ports import Watch
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
@@ -47,7 +48,12 @@ class HttpTransport:
         """The first 16 characters of the token it sends, None where it sends none."""
         return self._token.shown if self._token else None
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
         """Answers in the order of the requests, at most `concurrency` under way at once.
 
         Raises:
@@ -73,6 +79,10 @@ class HttpTransport:
 
             self._loop = LoopThread(target)
         return self._loop.send(requests, concurrency)
+
+    def cancel(self) -> None:
+        """Give up what is under way."""
+        self.close()
 
     def close(self) -> None:
         """Let go of connections; what is under way is given up."""

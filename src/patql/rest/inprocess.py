@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from patql.engine.ports import Watch
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
 
@@ -43,9 +44,13 @@ class InProcessTransport:
         self,
         requests: Sequence[Request],
         concurrency: int,
+        watch: Watch | None = None,
     ) -> Iterator[Response]:
         """Answers in the order of the requests, each when it is asked for."""
         return map(self._answer, requests)
+
+    def cancel(self) -> None:
+        """Nothing waits for an answer longer than it takes to make it."""
 
     def close(self) -> None:
         """Close what answers."""
