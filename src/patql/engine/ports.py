@@ -1,8 +1,9 @@
 """What the engine needs of the world: a transport for requests, and someone to ask and tell."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
+from patql.kernel.errors import PatqlError
 from patql.kernel.http import Request, Response
 
 
@@ -58,6 +59,34 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+Took = Callable[[int, Response | PatqlError], None]
+"""Takes the answer to the request at that position, or why there was none."""
+
+
+@runtime_checkable
+class Attempting(Protocol):
+    """What a transport that can have several requests under way also does; others are asked one after the other."""
+
+    def attempt(
+        self,
+        requests: Iterable[Request],
+        concurrency: int,
+        took: Took,
+        watch: Watch | None = None,
+    ) -> None:
+        """Send requests that change something, at most `concurrency` under way at once; return when all are answered.
+
+        A further request is asked of `requests` whenever an answer has come and `took` has had it, so that no more are
+        begun where `requests` ends early. Both are used by any thread, one after the other. A request without an
+        answer doesn't hold up the others.
+
+        Raises:
+            PatqlError: CREDENTIAL as `send`, CANCELLED where `cancel` was called meanwhile: what was under way then
+                may or may not have been done.
+        """
         ...
 
 

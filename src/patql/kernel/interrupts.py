@@ -16,6 +16,11 @@ class Held:
     def __init__(self) -> None:
         self._pending = False
 
+    @property
+    def pending(self) -> bool:
+        """Whether one has come that nobody has taken yet; any thread may look."""
+        return self._pending
+
     def take(self) -> bool:
         """Whether one came that nobody has taken yet; whoever takes it must act on it."""
         pending, self._pending = self._pending, False

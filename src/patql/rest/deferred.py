@@ -1,8 +1,8 @@
 """A transport that opens its target with the first request, so that statements that send none touch nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from patql.engine.ports import Transport, Watch
+from patql.engine.ports import Took, Transport, Watch
 from patql.kernel.http import Request, Response
 
 
@@ -32,6 +32,18 @@ class DeferredTransport:
     ) -> Iterator[Response]:
         """Answers in the order of the requests; see `engine.ports.Transport`."""
         return self._connected().send(requests, concurrency, watch)
+
+    def attempt(
+        self,
+        requests: Iterable[Request],
+        concurrency: int,
+        took: Took,
+        watch: Watch | None = None,
+    ) -> None:
+        """Send as many as `requests` gives; see `engine.ports.Attempting`."""
+        from patql.engine.send import attempt
+
+        attempt(self._connected(), requests, concurrency, took, watch)
 
     def cancel(self) -> None:
         """Give up what is under way."""

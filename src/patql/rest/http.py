@@ -5,14 +5,14 @@ from one loop thread (`rest.loop`).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from pyreqwest.client import SyncClientBuilder
 
-from patql.engine.ports import Watch
+from patql.engine.ports import Took, Watch
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
@@ -60,25 +60,24 @@ class HttpTransport:
             PatqlError: UNREACHABLE where there was no answer, BAD_RESPONSE where it can't be decoded, CREDENTIAL
                 where there is no token to send, or one that can't be sent.
         """
-        if self._token is None:
-            raise PatqlError(
-                Code.CREDENTIAL,
-                f"there is no token for {self.target}",
-                hint=f"set PATQL_TOKEN, name a --token-file, or store one with `patql init --url {self.target}`",
-            )
-        if not _SENDABLE.fullmatch(self._token.reveal()):
-            raise PatqlError(
-                Code.CREDENTIAL,
-                f"the token for {self.target} can't be sent: a token is one word of ASCII letters, digits and signs",
-            )
-        target = Target(self.target, self._token)
+        target = self._checked()
         if len(requests) == 1 or concurrency == 1:
             return (self._send_one(target, request) for request in requests)
-        if self._loop is None:
-            from patql.rest.loop import LoopThread
+        return self._looping(target).send(requests, concurrency)
 
-            self._loop = LoopThread(target)
-        return self._loop.send(requests, concurrency)
+    def attempt(
+        self,
+        requests: Iterable[Request],
+        concurrency: int,
+        took: Took,
+        watch: Watch | None = None,
+    ) -> None:
+        """Send as many as `requests` gives; see `engine.ports.Attempting`.
+
+        Raises:
+            PatqlError: CREDENTIAL as `send`, CANCELLED where `cancel` was called meanwhile.
+        """
+        self._looping(self._checked()).attempt(requests, concurrency, took)
 
     def cancel(self) -> None:
         """Give up what is under way."""
@@ -92,6 +91,28 @@ class HttpTransport:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _checked(self) -> Target:
+        """Where requests go, with a token that can be sent."""
+        if self._token is None:
+            raise PatqlError(
+                Code.CREDENTIAL,
+                f"there is no token for {self.target}",
+                hint=f"set PATQL_TOKEN, name a --token-file, or store one with `patql init --url {self.target}`",
+            )
+        if not _SENDABLE.fullmatch(self._token.reveal()):
+            raise PatqlError(
+                Code.CREDENTIAL,
+                f"the token for {self.target} can't be sent: a token is one word of ASCII letters, digits and signs",
+            )
+        return Target(self.target, self._token)
+
+    def _looping(self, target: Target) -> "LoopThread":
+        if self._loop is None:
+            from patql.rest.loop import LoopThread
+
+            self._loop = LoopThread(target)
+        return self._loop
 
     def _send_one(self, target: Target, request: Request) -> Response:
         """In a thread of its own, since pyreqwest's synchronous call would hold off Ctrl-C until the answer."""

@@ -1,12 +1,15 @@
 """Many requests at once: one thread with an asyncio loop, whose answers another thread takes in order."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from queue import SimpleQueue
 from threading import Thread
 
 from pyreqwest.client import Client, ClientBuilder
 
+from patql.engine.ports import Took
+from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
 from patql.rest.target import Target, to_response
 
@@ -50,6 +53,36 @@ class LoopThread:
                     self._loop.call_soon_threadsafe(exchange.make_room)
         finally:
             running.cancel()
+
+    def attempt(
+        self, requests: Iterable[Request], concurrency: int, took: Took
+    ) -> None:
+        """Send as many as `requests` gives; see `engine.ports.Attempting`."""
+        ahead = enumerate(requests)
+        running = asyncio.run_coroutine_threadsafe(
+            self._attempt(ahead, concurrency, took), self._loop
+        )
+        try:
+            running.result()
+        except CancelledError:
+            message = "stopped while requests were under way"
+            raise PatqlError(Code.CANCELLED, message) from None
+        finally:
+            running.cancel()
+
+    async def _attempt(
+        self, ahead: Iterator[tuple[int, Request]], concurrency: int, took: Took
+    ) -> None:
+        async def work() -> None:
+            for index, request in ahead:
+                answer = await _answer(self._target, self._client, request)
+                if isinstance(answer, Exception):
+                    answer = self._target.no_answer(request, answer)
+                    if not isinstance(answer, PatqlError):
+                        raise answer
+                took(index, answer)
+
+        await asyncio.gather(*(work() for _ in range(concurrency)))
 
     def close(self) -> None:
         """Cancel what is under way, and end the thread."""
@@ -98,12 +131,16 @@ class _Exchange:
             if upcoming is None:
                 return
             index, request = upcoming
-            self.answers.put((index, await self._answer(request)))
+            answer = await _answer(self._target, self._client, request)
+            self.answers.put((index, answer))
 
-    async def _answer(self, request: Request) -> Response | Exception:
-        try:
-            builder = self._client.request(request.method, self._target.url(request))
-            answer = await self._target.fill(builder, request).build().send()
-            return to_response(answer, await answer.bytes())
-        except Exception as error:  # noqa: BLE001  (raised by the thread that waits)
-            return error
+
+async def _answer(
+    target: Target, client: Client, request: Request
+) -> Response | Exception:
+    try:
+        builder = client.request(request.method, target.url(request))
+        answer = await target.fill(builder, request).build().send()
+        return to_response(answer, await answer.bytes())
+    except Exception as error:  # noqa: BLE001  (raised by the thread that waits)
+        return error

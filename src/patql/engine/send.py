@@ -1,0 +1,155 @@
+"""Requests that change something: some under way at once, none begun after a failure, and every outcome kept."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from patql.catalog.document import Resource
+from patql.engine.ports import Attempting, Took, Transport, Watch
+from patql.engine.request import send
+from patql.engine.state import State
+from patql.kernel.errors import Code, PatqlError
+from patql.kernel.http import Request, Response
+from patql.kernel.interrupts import Held
+
+NAMED = 5
+"""How many of the rows that failed are named."""
+
+_UNKNOWN = frozenset({Code.UNREACHABLE, Code.BAD_RESPONSE, Code.CANCELLED})
+"""Errors that don't tell whether the server has done what it was asked for."""
+
+
+def attempt(
+    transport: Transport,
+    requests: Iterable[Request],
+    concurrency: int,
+    took: Took,
+    watch: Watch | None = None,
+) -> None:
+    """What `engine.ports.Attempting` says, by any transport: those that can't are asked one after the other.
+
+    Raises:
+        PatqlError: CREDENTIAL or CANCELLED, as there.
+    """
+    if isinstance(transport, Attempting) and concurrency > 1:
+        transport.attempt(requests, concurrency, took, watch)
+        return
+    for position, request in enumerate(requests):
+        try:
+            answer: Response | PatqlError = send(transport, request)
+        except PatqlError as error:
+            answer = error
+        took(position, answer)
+
+
+class Sending:
+    """How far a list of requests has come.
+
+    Args:
+        requests: one for each row, in the order in which they are begun.
+        judge: takes the answer to the request at a position, and says whether its row was changed; raises PatqlError
+            where it is a refusal or can't be read. It may be called by any thread, one answer after the other.
+        resource: whose target they go to.
+        state: what the statement runs with.
+        held: whether somebody has interrupted it.
+
+    Attributes:
+        done: positions of the rows that were changed, in the order of their answers.
+        errors: why others weren't, by position.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        judge: Callable[[int, Response], bool],
+        resource: Resource,
+        state: State,
+        held: Held,
+    ) -> None:
+        self.done: list[int] = []
+        self.errors: dict[int, PatqlError] = {}
+        self._requests = requests
+        self._judge = judge
+        self._resource = resource
+        self._state = state
+        self._held = held
+        self._begun = 0
+        self._gone = set[int]()
+        self._broken: PatqlError | None = None
+
+    def run(self, upto: int) -> None:
+        """Send the first `upto` requests, save those that were sent before; after a failure no more are begun."""
+        first = self._begun
+        meter = self._state.meter(self._resource.id)
+        meter.expected = upto - first
+
+        def took(position: int, answer: Response | PatqlError) -> None:
+            if isinstance(answer, Response):
+                meter.answered(len(answer.body))
+            self._take(first + position, answer)
+
+        transport = self._state.transport_of(self._resource)
+        concurrency = min(self._state.concurrency, upto - first)
+        try:
+            attempt(transport, self._ahead(upto), concurrency, took, meter)
+        except PatqlError as error:
+            self._broken = error
+        except KeyboardInterrupt:
+            message = "interrupted before every answer was there"
+            self._broken = PatqlError(Code.CANCELLED, message)
+        if self._left() and self._held.take():
+            self._broken = PatqlError(Code.CANCELLED, "interrupted")
+
+    def failure(self, name: Callable[[int], str]) -> PatqlError | None:
+        """Why it stopped, and how many rows were done, failed and not tried; None where nothing was left undone.
+
+        Args:
+            name: what to call the row at a position.
+        """
+        first = self.errors[min(self.errors)] if self.errors else None
+        reason = self._state.stopped or first or self._broken
+        failed = [at for at, e in self.errors.items() if e.code not in _UNKNOWN]
+        answered = {*self.done, *failed}
+        unknown = [at for at in range(self._begun) if at not in answered | self._gone]
+        if reason is None or not (failed or unknown or self._left()):
+            return None
+        if len(self._requests) == len(failed) == 1:
+            return reason
+        several = len(failed) + len(unknown) > 1
+        counts = [
+            f"{len(self.done)} done",
+            f"{len(failed)} failed{_named(failed, name) if several else ''}",
+            f"{self._left()} not tried",
+        ]
+        if unknown:
+            told = f"{len(unknown)} not known{_named(unknown, name) if several else ''}"
+            counts.insert(2, told)
+        message = f"{reason.message}; {', '.join(counts)}"
+        return PatqlError(reason.code, message, hint=reason.hint)
+
+    def _ahead(self, upto: int) -> Iterator[Request]:
+        while self._begun < upto and self._may_go_on():
+            self._begun += 1
+            yield self._requests[self._begun - 1]
+
+    def _may_go_on(self) -> bool:
+        stopped = self.errors or self._broken or self._state.stopped
+        return not (stopped or self._held.pending)
+
+    def _take(self, position: int, answer: Response | PatqlError) -> None:
+        try:
+            if isinstance(answer, PatqlError):
+                raise answer
+            if self._judge(position, answer):
+                self.done.append(position)
+            else:
+                self._gone.add(position)
+        except PatqlError as error:
+            self.errors[position] = error
+
+    def _left(self) -> int:
+        return len(self._requests) - self._begun
+
+
+def _named(positions: Sequence[int], name: Callable[[int], str]) -> str:
+    names = [name(at) for at in sorted(positions)[:NAMED]]
+    more = [f"{len(positions) - NAMED} more"] if len(positions) > NAMED else []
+    return f" ({', '.join([*names, *more])})"
