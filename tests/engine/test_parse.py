@@ -37,7 +37,7 @@ from patql.kernel.errors import Code, PatqlError, SqlError
         ("SHOW SERVICES IN a.b", Code.SYNTAX, "form provider", None),
         ("SHOW METHODS IN a.b.c LIKE 1", Code.SYNTAX, "pattern in quotes", None),
         ("SHOW PROVIDERS x", Code.SYNTAX, "the end of the statement", (1, 16)),
-        ("DESCRIBE", Code.SYNTAX, "a resource's name", (1, 9)),
+        ("DESCRIBE", Code.SYNTAX, "form provider.service.resource", (1, 9)),
         ("INSERT INTO a.b.c (x) DELETE", Code.SYNTAX, "can't be read", (1, 23)),
         (
             "INSERT OR REPLACE INTO a.b.c (x) VALUES (1)",

@@ -1,6 +1,7 @@
 """EXEC: one method, called by name; its answer as the API sends it."""
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import arro3.core as arrow
 import msgspec
@@ -16,7 +17,7 @@ from patql.engine.request import build, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
-from patql.engine.statement import Exec, Json
+from patql.engine.statement import Exec, Json, Variable
 from patql.engine.values import distinct, field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request, Response
@@ -98,6 +99,8 @@ def _arguments(statement: Exec, resource: Resource, method: Method) -> dict[str,
 
 
 def _argument(parameter: Parameter, given: object) -> Value:
+    if isinstance(given, Variable):
+        _refuse(given)
     value = as_argument(parameter, given)
     if value is None:
         told = "NULL" if given is None else repr(given)
@@ -106,7 +109,9 @@ def _argument(parameter: Parameter, given: object) -> Value:
     return value
 
 
-def _body(given: Json | None, resource: Resource, method: Method) -> bytes:
+def _body(given: Json | Variable | None, resource: Resource, method: Method) -> bytes:
+    if isinstance(given, Variable):
+        _refuse(given)
     if given is None:
         if method.body and method.body.required:
             message = f"{method.name} of {resource.id} needs @@json with {', '.join(method.body.required)}"
@@ -119,6 +124,11 @@ def _body(given: Json | None, resource: Resource, method: Method) -> bytes:
     distinct(list(given), fields)
     pairs = zip(fields, given.values(), strict=True)
     return msgspec.json.encode({column.name: value for column, value in pairs})
+
+
+def _refuse(variable: Variable) -> NoReturn:
+    message = f"nothing gives ${variable.name} a value"
+    raise SqlError(Code.MISSING_PARAMETER, message)
 
 
 def _look_before(resource: Resource, arguments: dict[str, Value], state: State) -> None:

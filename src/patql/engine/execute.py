@@ -9,13 +9,17 @@ from patql.engine.state import State
 from patql.engine.statement import (
     Delete,
     Describe,
+    DescribeMethod,
     Exec,
     Insert,
     Query,
     Show,
+    ShowInsert,
     Statement,
     Update,
+    Use,
 )
+from patql.kernel.errors import Code, SqlError
 
 
 def execute(statement: Statement, state: State) -> Iterator[Result]:
@@ -46,10 +50,21 @@ def execute(statement: Statement, state: State) -> Iterator[Result]:
         case Show():
             from patql.engine.show import show
 
-            yield show(statement, state.catalog)
-        case Describe():
-            from patql.engine.show import describe
+            yield show(statement, state)
+        case ShowInsert():
+            from patql.engine.template import show_insert
 
-            yield describe(statement, state.catalog)
+            yield show_insert(statement, state)
+        case Describe():
+            from patql.engine.describe import describe
+
+            yield describe(statement, state)
+        case DescribeMethod():
+            from patql.engine.describe import describe_method
+
+            yield describe_method(statement, state)
+        case Use():
+            message = "USE isn't accepted yet"
+            raise SqlError(Code.UNSUPPORTED, message)
         case _:
             assert_never(statement)

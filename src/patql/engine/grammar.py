@@ -1,143 +1,67 @@
-"""The statements that aren't SQL: EXEC, SHOW and DESCRIBE, read from sqlglot's tokens."""
+"""The statements that aren't SQL: EXEC, SHOW, DESCRIBE, USE and REGISTRY."""
 
-from collections.abc import Sequence
 from typing import NoReturn, cast
 
 import msgspec
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import Token
 
-from patql.engine.statement import Describe, Exec, Json, Name, Show
+from patql.engine.cursor import Cursor
+from patql.engine.statement import (
+    Describe,
+    DescribeMethod,
+    Exec,
+    Json,
+    Name,
+    Scalar,
+    Show,
+    ShowInsert,
+    Use,
+    Variable,
+)
 from patql.kernel.errors import Code, SqlError
 
-KINDS = ("PROVIDERS", "SERVICES", "RESOURCES", "METHODS")
-_STRINGS = (TokenType.STRING, TokenType.HEREDOC_STRING)
-_WORDS: dict[str, bool | None] = {"TRUE": True, "FALSE": False, "NULL": None}
+RESOURCE = ("provider", "service", "resource")
+_WITHIN = {
+    "PROVIDERS": (),
+    "SERVICES": RESOURCE[:1],
+    "RESOURCES": RESOURCE[:2],
+    "METHODS": RESOURCE,
+}
+"""What SHOW lists, and the parts of the name of what it lists it in."""
 
+_ELSEWHERE = {
+    "TABLES": "resources are listed by SHOW RESOURCES IN provider.service",
+    "VIEWS": "documents have no views; resources are listed by SHOW RESOURCES IN provider.service",
+    "COLUMNS": "the columns of a resource are told by DESCRIBE provider.service.resource",
+    "DATABASES": "providers are listed by SHOW PROVIDERS",
+    "SCHEMAS": "the services of a provider are listed by SHOW SERVICES IN provider",
+    "CREATE": "nothing here is made by CREATE; SHOW INSERT INTO provider.service.resource gives an INSERT to fill in",
+}
+"""What people who know other engines ask SHOW for, and how it is had here."""
 
-def column_of(token: Token) -> int:
-    """Where a token begins in its line, from 1; sqlglot knows where it ends."""
-    return max(1, token.col - (token.end - token.start))
-
-
-class Cursor:
-    """A place in the tokens of one statement."""
-
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self._tokens = tokens
-        self._at = 0
-
-    @property
-    def token(self) -> Token | None:
-        """The next token, None at the end."""
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def word(self) -> str:
-        """The next token in upper case, unless it is quoted or there is none."""
-        token = self.token
-        quoted = token is None or token.token_type in (
-            TokenType.STRING,
-            TokenType.IDENTIFIER,
-        )
-        return "" if token is None or quoted else token.text.upper()
-
-    def take(self, *words: str) -> str | None:
-        """Step over the next token if it is one of the words, and say which."""
-        word = self.word()
-        if word not in words:
-            return None
-        self._at += 1
-        return word
-
-    def fail(self, expected: str) -> NoReturn:
-        """Say what should have stood here."""
-        token, last = self.token, self._tokens[-1]
-        found = repr(token.text) if token else "the end of the statement"
-        raise SqlError(
-            Code.SYNTAX,
-            f"expected {expected}, found {found}",
-            line=(token or last).line,
-            column=column_of(token) if token else last.col + 1,
-        )
-
-    def identifier(self, expected: str) -> str:
-        """A name, quoted or not; parts joined by hyphens are one name."""
-        token = self.token
-        named = token is not None and (
-            token.token_type is TokenType.IDENTIFIER
-            or token.text[:1].isalpha()
-            or token.text[:1] == "_"
-        )
-        if token is None or not named:
-            self.fail(expected)
-        self._at += 1
-        text, end = token.text, token.end
-        while (
-            (dash := self.token)
-            and dash.token_type is TokenType.DASH
-            and dash.start == end + 1
-        ):
-            self._at += 1
-            if not (part := self.token):
-                self.fail("the rest of a name")
-            self._at += 1
-            text, end = f"{text}-{part.text}", part.end
-        return text
-
-    def name(self, expected: str) -> Name:
-        """A dotted name."""
-        parts = [self.identifier(expected)]
-        while self.token and self.token.token_type is TokenType.DOT:
-            self._at += 1
-            parts.append(self.identifier(expected))
-        return tuple(parts)
-
-    def literal(self) -> str | int | float | bool | None:
-        """A string, a number, TRUE, FALSE or NULL."""
-        negative = self.take("-") is not None
-        token = self.token
-        if token is None:
-            self.fail("a value")
-        if token.token_type is TokenType.NUMBER:
-            self._at += 1
-            value = _number(token)
-            return -value if negative else value
-        if not negative and token.token_type in _STRINGS:
-            self._at += 1
-            return token.text
-        word = self.take(*_WORDS) if not negative else None
-        return (
-            _WORDS[word]
-            if word
-            else self.fail("a string, a number, TRUE, FALSE or NULL")
-        )
-
-    def end(self) -> None:
-        """Nothing may follow."""
-        if self.token:
-            self.fail("the end of the statement")
+_TAKEN = "PROVIDERS, SERVICES, RESOURCES, METHODS, INSERT, AUTH or VERSION"
 
 
 def parse_exec(cursor: Cursor) -> Exec:
-    """EXEC p.s.r.method @parameter = value, @@json = '{…}'; commas are optional."""
+    """EXEC p.s.r.method @parameter = value, @@json = '{…}'; commas are optional, and a value may be `$name`."""
     cursor.take("EXEC", "EXECUTE")
     name = cursor.name("the method's name, as provider.service.resource.method")
-    arguments: dict[str, str | int | float | bool | None] = {}
-    body: Json | None = None
+    arguments: dict[str, Scalar | Variable] = {}
+    body: Json | Variable | None = None
     while cursor.take("@"):
         is_body = cursor.take("@") is not None
+        named = cursor.token
         key = cursor.identifier("a parameter's name")
+        if is_body and key.casefold() != "json":
+            cursor.refuse(f"a body is given as @@json = '{{…}}', not as @@{key}", named)
         if not cursor.take("="):
             cursor.fail(f"= after @{key}")
         place = cursor.token
-        if is_body and key.casefold() != "json":
-            raise SqlError(
-                Code.SYNTAX, f"a body is given as @@json = '{{…}}', not as @@{key}"
-            )
-        value = cursor.literal()
+        value = cursor.value()
         if is_body and body is None:
-            body = _object(value, place)
+            body = _body(cursor, value, place)
         elif is_body or key.casefold() in map(str.casefold, arguments):
-            raise SqlError(Code.SYNTAX, f"@{key} is given twice")
+            cursor.refuse(f"@{key} is given twice", named)
         else:
             arguments[key] = value
         cursor.take(",")
@@ -145,60 +69,128 @@ def parse_exec(cursor: Cursor) -> Exec:
     return Exec(name, arguments, body)
 
 
-def parse_show(cursor: Cursor) -> Show:
-    """SHOW [EXTENDED] PROVIDERS | SERVICES IN p | RESOURCES IN p.s | METHODS IN p.s.r, each with LIKE 'pattern'."""
+def parse_show(cursor: Cursor) -> Show | ShowInsert:
+    """SHOW, then one of what `_TAKEN` says.
+
+    [EXTENDED] PROVIDERS, SERVICES IN p, RESOURCES IN p.s or METHODS IN p.s.r, each with LIKE 'pattern' or WHERE;
+    [EXTENDED] INSERT [/*+ REQUIRED */] INTO p.s.r; AUTH p; [EXTENDED] VERSION.
+    """
     cursor.take("SHOW")
-    extended = cursor.take("EXTENDED") is not None
-    kind = cursor.take(*KINDS) or cursor.fail(" or ".join(KINDS))
-    depth = KINDS.index(kind)
-    name: Name = ()
-    if depth:
-        if not cursor.take("IN", "FROM"):
-            cursor.fail("IN and a name")
-        shape = ".".join(("provider", "service", "resource")[:depth])
-        name = cursor.name(shape)
-        if len(name) != depth:
-            told = ".".join(name)
-            raise SqlError(
-                Code.SYNTAX,
-                f"SHOW {kind} IN takes a name of the form {shape}, not {told}",
-            )
-    like = None
-    if cursor.take("LIKE"):
-        pattern = cursor.literal()
-        if not isinstance(pattern, str):
-            raise SqlError(
-                Code.SYNTAX, "LIKE takes a pattern in quotes, such as '%token%'"
-            )
-        like = pattern
-    cursor.end()
-    return Show(kind, name, extended, like)
+    extended = cursor.flag("EXTENDED")
+    kind, place = cursor.word(), cursor.token
+    if kind in _ELSEWHERE:
+        message = f"SHOW takes no {kind}: {_ELSEWHERE[kind]}"
+        cursor.refuse(message, place, code=Code.UNSUPPORTED)
+    if cursor.take("INSERT"):
+        return _show_insert(cursor)
+    if cursor.take("VERSION"):
+        cursor.end()
+        return Show(kind, extended=extended)
+    if cursor.take("AUTH"):
+        provider = _path(cursor, "SHOW AUTH", RESOURCE[:1])
+        cursor.end()
+        return Show(kind, provider)
+    if not cursor.take(*_WITHIN):
+        cursor.fail(_TAKEN)
+    return _listing(cursor, kind, extended=extended)
 
 
-def parse_describe(cursor: Cursor) -> Describe:
-    """DESCRIBE [EXTENDED] p.s.r."""
+def parse_describe(cursor: Cursor) -> Describe | DescribeMethod:
+    """DESCRIBE [EXTENDED] p.s.r, or DESCRIBE METHOD [EXTENDED] p.s.r.m."""
     cursor.take("DESCRIBE", "DESC")
-    extended = cursor.take("EXTENDED") is not None
-    name = cursor.name("a resource's name, as provider.service.resource")
+    if cursor.flag("METHOD"):
+        extended = cursor.flag("EXTENDED")
+        name = _path(cursor, "DESCRIBE METHOD", (*RESOURCE, "method"))
+        cursor.end()
+        return DescribeMethod(name, extended)
+    extended = cursor.flag("EXTENDED")
+    name = _path(cursor, "DESCRIBE", RESOURCE)
     cursor.end()
     return Describe(name, extended)
 
 
-def _number(token: Token) -> int | float:
+def parse_use(cursor: Cursor) -> Use:
+    """USE p or USE p.s: what names may leave out from now on."""
+    cursor.take("USE")
+    name = _path(cursor, "USE", RESOURCE[:2])
+    cursor.end()
+    return Use(name)
+
+
+def parse_registry(cursor: Cursor) -> NoReturn:
+    """REGISTRY LIST and REGISTRY PULL, which are refused.
+
+    Raises:
+        SqlError: UNSUPPORTED, always.
+    """
+    message = "REGISTRY isn't accepted: there is no registry of provider documents"
+    hint = "Give the folder of a provider's documents as --provider-dir NAME=DIR."
+    cursor.refuse(message, cursor.token, code=Code.UNSUPPORTED, hint=hint)
+
+
+def _listing(cursor: Cursor, kind: str, *, extended: bool) -> Show:
+    name: Name = ()
+    if parts := _WITHIN[kind]:
+        if not cursor.take("IN", "FROM"):
+            cursor.fail(f"IN and a name of the form {'.'.join(parts)}")
+        name = _path(cursor, f"SHOW {kind} IN", parts)
+    if cursor.take("WHERE"):
+        return Show(kind, name, extended, where=cursor.predicate())
+    if not cursor.take("LIKE"):
+        cursor.end("LIKE, WHERE or the end of the statement")
+        return Show(kind, name, extended)
+    place = cursor.token
+    pattern = cursor.value()
+    if not isinstance(pattern, str):
+        cursor.refuse("LIKE takes a pattern in quotes, such as '%token%'", place)
+    cursor.end()
+    return Show(kind, name, extended, like=pattern)
+
+
+def _show_insert(cursor: Cursor) -> ShowInsert:
+    if not cursor.take("INTO"):
+        cursor.fail(f"INTO and a name of the form {'.'.join(RESOURCE)}")
+    hints, place = cursor.hints, cursor.token
+    if unknown := sorted(hints - {"REQUIRED"}):
+        message = f"SHOW INSERT takes the hint REQUIRED, not {', '.join(unknown)}"
+        cursor.refuse(message, place)
+    name = _path(cursor, "SHOW INSERT INTO", RESOURCE)
+    cursor.end()
+    return ShowInsert(name, required=bool(hints))
+
+
+def _path(cursor: Cursor, what: str, parts: tuple[str, ...]) -> Name:
+    """A name of at most those parts: the first ones may be left out, for USE to give them."""
+    place, form = cursor.token, ".".join(parts)
+    name = cursor.name(f"a name of the form {form}")
+    if len(name) > len(parts):
+        told = ".".join(name)
+        cursor.refuse(f"{what} takes a name of the form {form}, not {told}", place)
+    return name
+
+
+def _body(
+    cursor: Cursor, value: Scalar | Variable, place: Token | None
+) -> Json | Variable:
+    if isinstance(value, Variable):
+        return value
     try:
-        return int(token.text)
-    except ValueError:
-        return float(token.text)
+        return json_object(value)
+    except SqlError as error:
+        cursor.refuse(error.message, place)
 
 
-def _object(value: object, place: Token | None) -> Json:
-    line, column = (place.line, column_of(place)) if place else (None, None)
+def json_object(value: object) -> Json:
+    """The object that a text is as JSON, for @@json.
+
+    Raises:
+        SqlError: SYNTAX, it isn't the text of one.
+    """
     try:
         body: object = msgspec.json.decode(value) if isinstance(value, str) else None
-    except msgspec.DecodeError as reason:
-        message = f"@@json isn't JSON: {reason}"
-        raise SqlError(Code.SYNTAX, message, line=line, column=column) from None
+    except (msgspec.DecodeError, UnicodeEncodeError) as reason:
+        raise SqlError(Code.SYNTAX, f"@@json isn't JSON: {reason}") from None
     if not isinstance(body, dict):
         message = '@@json takes an object in quotes, such as \'{"label": "ci"}\''
-        raise SqlError(Code.SYNTAX, message, line=line, column=column)
+        raise SqlError(Code.SYNTAX, message)
     return cast("Json", body)

@@ -8,31 +8,31 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from patql.engine import grammar
+from patql.engine.cursor import Cursor, column_of
 from patql.engine.dialect import DIALECT
 from patql.engine.statement import (
     NESTED,
     Delete,
-    Describe,
-    Exec,
     Insert,
     Query,
-    Show,
     Statement,
     Update,
 )
 from patql.kernel.errors import Code, SqlError
 
-_META: dict[str, Callable[[grammar.Cursor], Exec | Show | Describe]] = {
+_META: dict[str, Callable[[Cursor], Statement]] = {
     "EXEC": grammar.parse_exec,
     "EXECUTE": grammar.parse_exec,
     "SHOW": grammar.parse_show,
     "DESCRIBE": grammar.parse_describe,
     "DESC": grammar.parse_describe,
+    "USE": grammar.parse_use,
+    "REGISTRY": grammar.parse_registry,
 }
 _OPENINGS = frozenset(
     {"SELECT", "FROM", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "("}
 )
-_ACCEPTED = "SELECT, INSERT, UPDATE, DELETE, EXEC, SHOW and DESCRIBE"
+_ACCEPTED = "SELECT, INSERT, UPDATE, DELETE, EXEC, SHOW, DESCRIBE and USE"
 _CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _TARGET = frozenset({"this", "db", "catalog", "alias"})
 _NOT_OF_ONE_ROW = (exp.Query, exp.AggFunc, exp.Window, exp.Unnest, exp.Explode)
@@ -57,7 +57,7 @@ def parse(text: str) -> Statement:
         SqlError: SYNTAX with a position, or UNSUPPORTED for a kind of statement that isn't accepted.
     """
     tokens = _tokenize(text)
-    cursor = grammar.Cursor(tokens)
+    cursor = Cursor(tokens, text)
     meta = _META.get(cursor.word())
     try:
         return meta(cursor) if meta else _relational(tokens, text)
@@ -96,7 +96,7 @@ def _relational(tokens: list[Token], text: str) -> Statement:
     first = tokens[0]
     if first.text.upper() not in _OPENINGS:
         message = f"{first.text} isn't accepted here; statements are {_ACCEPTED}"
-        column = grammar.column_of(first)
+        column = column_of(first)
         raise SqlError(Code.UNSUPPORTED, message, line=first.line, column=column)
     (tree,) = DIALECT.parser().parse(tokens, text)
     if tree is None:
@@ -132,7 +132,7 @@ def _relational(tokens: list[Token], text: str) -> Statement:
                 Code.UNSUPPORTED,
                 message,
                 line=first.line,
-                column=grammar.column_of(first),
+                column=column_of(first),
             )
 
 

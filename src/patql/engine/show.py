@@ -1,13 +1,19 @@
-"""SHOW and DESCRIBE: what the documents say, with StackQL's headings. Nothing is asked of any server."""
+"""SHOW: what the documents say, with StackQL's headings. Nothing is asked of any server."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from fnmatch import translate
 
-from patql.catalog.document import Access, Method, Resource
-from patql.catalog.names import Catalog
-from patql.engine.result import Result, ResultColumn, Row
-from patql.engine.statement import Describe, Name, Show
-from patql.kernel.errors import Code, SqlError
+import msgspec
+
+from patql.catalog.document import Access, Service
+from patql.engine.inputs import inputs
+from patql.engine.lines import one_line, texts
+from patql.engine.lookup import complete, resource_named, service_named
+from patql.engine.result import Result
+from patql.engine.state import State
+from patql.engine.statement import Name, Show
+from patql.kernel.version import __version__
 
 _ORDER = [
     Access.SELECT,
@@ -18,143 +24,106 @@ _ORDER = [
     Access.EXEC,
 ]
 
-
-class Lines:
-    """Rows that are there already, each of the same number of texts."""
-
-    def __init__(self, headings: tuple[str, ...], rows: list[Row]) -> None:
-        self._headings = headings
-        self._rows = rows
-
-    def iter_rows(self, batch_size: int = 1, /) -> Iterator[Row]:
-        """Each row."""
-        return iter(self._rows)
-
-    def fetchall(self) -> list[Row]:
-        """All rows."""
-        return self._rows
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """All rows, as an Arrow stream."""
-        import arro3.core as arrow
-
-        columns = list(zip(*self._rows, strict=True)) or [()] * len(self._headings)
-        text = arrow.DataType.string()
-        arrays = [arrow.Array(list(column), type=text) for column in columns]
-        table = arrow.Table.from_arrays(  # pyright: ignore[reportUnknownMemberType]  (its stubs)
-            arrays, names=self._headings
-        )
-        return table.__arrow_c_stream__(requested_schema)
+_Rows = Iterator[tuple[str, ...]]
 
 
-def show(statement: Show, catalog: Catalog) -> Result:
-    """SHOW PROVIDERS, SERVICES, RESOURCES or METHODS.
+class _Kind(msgspec.Struct, frozen=True):
+    """Something to show: `plain` headings, and `further` ones if EXTENDED; LIKE looks at the first `named` columns."""
+
+    rows: Callable[[Name, State], _Rows]
+    plain: tuple[str, ...]
+    further: tuple[str, ...] = ()
+    named: int = 0
+
+
+def show(statement: Show, state: State) -> Result:
+    """SHOW PROVIDERS, SERVICES, RESOURCES, METHODS, AUTH or VERSION.
 
     Raises:
-        PatqlError: UNKNOWN_NAME with the nearest names.
+        PatqlError: UNKNOWN_NAME with the nearest names, or what is wrong with the predicate.
     """
-    headings, rows = _HANDLERS[statement.kind](catalog, statement.name)
+    kind = _KINDS[statement.kind]
+    headings = kind.plain + kind.further * statement.extended
+    rows = list(kind.rows(statement.name, state))
     if statement.like is not None:
-        pattern = _like(statement.like)
-        rows = [
-            row
-            for row in rows
-            if pattern.fullmatch(row[0]) or pattern.fullmatch(row[1])
-        ]
-    width = len(headings) if statement.extended else _PLAIN[statement.kind]
-    return _table(headings[:width], [row[:width] for row in rows])
+        alike = _like(statement.like)
+        rows = [row for row in rows if any(map(alike, row[: kind.named]))]
+    rows = [row[: len(headings)] for row in rows]
+    if statement.where is not None:
+        from patql.engine.predicate import matching
+
+        rows = matching(statement.where, headings, rows, state)
+    return texts(headings, rows)
 
 
-def describe(statement: Describe, catalog: Catalog) -> Result:
-    """DESCRIBE a resource: its columns, with the types that the document gives them.
-
-    Raises:
-        PatqlError: UNKNOWN_NAME with the nearest names.
-    """
-    rows = [
-        (c.name, c.type, _line(c.description))
-        for c in _resource(catalog, statement.name).columns
-    ]
-    width = 3 if statement.extended else 2
-    return _table(
-        ("name", "type", "description")[:width], [row[:width] for row in rows]
-    )
+def _providers(_: Name, state: State) -> _Rows:
+    for p in state.catalog.providers:
+        yield p.name, p.version, one_line(p.description)
 
 
-_Table = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
+def _services(name: Name, state: State) -> _Rows:
+    (provider,) = complete(name, 1, state)
+    for s in state.catalog.provider(provider).services:
+        preferred = str(s.preferred).lower()
+        yield s.id, s.name, _title(s), one_line(s.description), s.version, preferred
 
 
-def _providers(catalog: Catalog, _: Name) -> _Table:
-    rows = [(p.name, p.version, _line(p.description)) for p in catalog.providers]
-    return ("name", "version", "description"), rows
+def _title(service: Service) -> str:
+    """What everyone sees of a service whose document isn't there is why, for none of its resources will be found."""
+    return f"missing: {service.missing}" if service.missing else service.title
 
 
-def _services(catalog: Catalog, name: Name) -> _Table:
-    rows = [
-        (
-            s.id,
-            s.name,
-            s.title,
-            _line(s.description),
-            s.version,
-            str(s.preferred).lower(),
-        )
-        for s in catalog.provider(name[0]).services
-    ]
-    return ("id", "name", "title", "description", "version", "preferred"), rows
+def _resources(name: Name, state: State) -> _Rows:
+    for r in service_named(name, state).resources:
+        yield r.name, r.id, one_line(r.description)
 
 
-def _resources(catalog: Catalog, name: Name) -> _Table:
-    rows = [
-        (r.name, r.id, _line(r.description)) for r in catalog.service(*name).resources
-    ]
-    return ("name", "id", "description"), rows
+def _methods(name: Name, state: State) -> _Rows:
+    methods = resource_named(name, state).methods
+    for m in sorted(methods, key=lambda m: (_ORDER.index(m.access), m.name)):
+        required = ", ".join(given.name for given in inputs(m) if given.required)
+        told = one_line(" ".join((*m.unsupported, m.description)))
+        yield m.name, required, m.access.value, told
 
 
-def _methods(catalog: Catalog, name: Name) -> _Table:
-    methods = sorted(
-        _resource(catalog, name).methods, key=lambda m: (_ORDER.index(m.access), m.name)
-    )
-    rows = [
-        (m.name, _required(m), m.access.value, _line(m.description)) for m in methods
-    ]
-    return ("MethodName", "RequiredParams", "SQLVerb", "description"), rows
+def _auth(name: Name, state: State) -> _Rows:
+    """How requests to a provider are authorised, and what gives the credential: a variable's name, never its value."""
+    provider = state.catalog.provider(*complete(name, 1, state))
+    auth, variable = provider.auth, provider.token_variable
+    if auth is None:
+        yield "", "bearer" if variable else "", variable or ""
+    while auth is not None:
+        yield "", auth.type, ", ".join(auth.variables) or (variable or "")
+        auth, variable = auth.successor, None
 
 
-_HANDLERS = {
-    "PROVIDERS": _providers,
-    "SERVICES": _services,
-    "RESOURCES": _resources,
-    "METHODS": _methods,
+def _version(_: Name, _state: State) -> _Rows:
+    """The version. A package doesn't know its commit or when it was built, so they are empty."""
+    import platform
+
+    where = f"{platform.system()} {platform.machine()}".lower()
+    yield __version__, "", "", where
+
+
+_KINDS = {
+    "PROVIDERS": _Kind(_providers, ("name", "version"), ("description",), 1),
+    "SERVICES": _Kind(
+        _services,
+        ("id", "name", "title"),
+        ("description", "version", "preferred"),
+        2,
+    ),
+    "RESOURCES": _Kind(_resources, ("name", "id"), ("description",), 2),
+    "METHODS": _Kind(
+        _methods, ("MethodName", "RequiredParams", "SQLVerb"), ("description",), 1
+    ),
+    "AUTH": _Kind(_auth, ("principal", "type", "source")),
+    "VERSION": _Kind(_version, ("version",), ("commit", "build_date", "platform")),
 }
-_PLAIN = {"PROVIDERS": 2, "SERVICES": 3, "RESOURCES": 2, "METHODS": 3}
-"""How many columns are shown without EXTENDED."""
 
 
-def _resource(catalog: Catalog, name: Name) -> Resource:
-    if len(name) != 3:
-        message = f"{'.'.join(name)} isn't of the form provider.service.resource"
-        raise SqlError(Code.UNKNOWN_NAME, message)
-    return catalog.resource(*name)
-
-
-def _required(method: Method) -> str:
-    naive = method.body is None or method.body.naive
-    body = method.body.required if method.body else ()
-    return ", ".join(
-        [*method.required, *(name if naive else f"data__{name}" for name in body)]
-    )
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _like(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
-
-
-def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Result:
-    columns = tuple(ResultColumn(heading, "VARCHAR") for heading in headings)
-    return Result(columns, Lines(headings, list(rows)))
+def _like(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """Whether a name is LIKE the pattern, in any case; `translate` makes patterns that take no long time to fail."""
+    wild = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+    glob = "".join(wild.get(char, char) for char in pattern)
+    return re.compile(translate(glob), re.IGNORECASE).match

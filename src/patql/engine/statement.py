@@ -46,28 +46,69 @@ class Delete(msgspec.Struct, frozen=True):
     returning: tuple[exp.Expr, ...] | None
 
 
+class Variable(msgspec.Struct, frozen=True):
+    """`$name`, whose value the script's variables give."""
+
+    name: str
+
+
+Scalar = str | int | float | bool | None
+
+
 class Exec(msgspec.Struct, frozen=True):
     """EXEC `name` @parameter = value, @@json = body."""
 
     name: Name
-    arguments: dict[str, str | int | float | bool | None]
-    body: Json | None
+    arguments: dict[str, Scalar | Variable]
+    body: Json | Variable | None
 
 
 class Show(msgspec.Struct, frozen=True):
-    """SHOW [EXTENDED] `kind` IN `name` LIKE `like`."""
+    """SHOW [EXTENDED] `kind` IN `name`, of which those LIKE `like` or WHERE `where`."""
 
     kind: str
+    name: Name = ()
+    extended: bool = False
+    like: str | None = None
+    where: exp.Expr | None = None
+
+
+class ShowInsert(msgspec.Struct, frozen=True):
+    """SHOW INSERT INTO `name`, only with what it must be given where `required`."""
+
     name: Name
-    extended: bool
-    like: str | None
+    required: bool
 
 
 class Describe(msgspec.Struct, frozen=True):
-    """DESCRIBE [EXTENDED] `name`."""
+    """DESCRIBE [EXTENDED] `name`, a resource."""
 
     name: Name
     extended: bool
 
 
-Statement = Query | Insert | Update | Delete | Exec | Show | Describe
+class DescribeMethod(msgspec.Struct, frozen=True):
+    """DESCRIBE METHOD [EXTENDED] `name`."""
+
+    name: Name
+    extended: bool
+
+
+class Use(msgspec.Struct, frozen=True):
+    """USE `name`: a provider, or a provider's service."""
+
+    name: Name
+
+
+Statement = (
+    Query
+    | Insert
+    | Update
+    | Delete
+    | Exec
+    | Show
+    | ShowInsert
+    | Describe
+    | DescribeMethod
+    | Use
+)

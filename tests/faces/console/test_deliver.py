@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from patql.engine.result import Result, ResultColumn, Row
-from patql.engine.show import Lines
+from patql.engine.lines import Lines
 from patql.faces.console.deliver import Delivery
 from patql.faces.console.sink import FileOutput, SecretsFile
 from patql.kernel.errors import Code, PatqlError

@@ -18,7 +18,7 @@ from patql.compose import (
 )
 from patql.config import Settings
 from patql.engine.result import Result, ResultColumn
-from patql.engine.show import Lines
+from patql.engine.lines import Lines
 from patql.faces.console import stderr
 from patql.faces.console.deliver import Delivery
 from patql.kernel.errors import Code, PatqlError
