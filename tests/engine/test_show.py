@@ -1,0 +1,90 @@
+"""SHOW and DESCRIBE: every case of show.yaml, and every resource of the documents that others publish."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from tests.engine.conftest import World
+
+from patql.catalog.document import Provider
+from patql.catalog.names import Catalog
+from patql.engine.parse import parse
+from patql.engine.result import Result
+from patql.engine.statement import Exec, Scalar, Use, Variable
+from patql.kernel.errors import PatqlError, SqlError
+from patql.kernel.version import __version__
+
+DATA: dict[str, Any] = yaml.safe_load(
+    Path(__file__).with_name("show.yaml").read_text("utf-8")
+)
+PROVIDERS = msgspec.convert(DATA["providers"], tuple[Provider, ...])
+CASES: list[dict[str, Any]] = DATA["cases"]
+KNOWN_HERE = {
+    "VERSION": __version__,
+    "PLATFORM": f"{platform.system()} {platform.machine()}".lower(),
+}
+
+
+@pytest.fixture
+def shown(world: World) -> World:
+    """A session that knows the providers of show.yaml, too."""
+    state = world.session.state
+    state.catalog = Catalog((*state.catalog.providers, *PROVIDERS))
+    return world
+
+
+@pytest.mark.parametrize(
+    "case", CASES, ids=[f"{n}-{c['sql'][:80]}" for n, c in enumerate(CASES)]
+)
+def test_case(shown: World, case: dict[str, Any]) -> None:
+    """The statement says just this, and asks no server."""
+    shown.session.state.default = tuple(case.get("use", ()))
+    result, error = Result(), None
+    try:
+        (result,) = shown.session.run(case["sql"])
+    except PatqlError as refused:
+        error = refused
+    assert (error.code if error else None) == case.get("error"), error
+    assert case.get("says", "") in str(error)
+    if "place" in case:
+        assert isinstance(error, SqlError)
+        assert [error.line, error.column] == case["place"]
+    if "columns" in case:
+        assert [column.name for column in result.columns] == case["columns"]
+    if "rows" in case:
+        assert [list(row) for row in result.rows()] == [
+            [KNOWN_HERE.get(text, text) for text in row] for row in case["rows"]
+        ]
+    assert shown.transport.sent == []
+
+
+def test_a_pattern_takes_no_time_to_fail(shown: World) -> None:
+    """LIKE with many wildcards is answered at once, though each of them could match anything."""
+    pattern = "%_" * 200 + "x"
+    (result,) = shown.session.run(f"SHOW PROVIDERS LIKE '{pattern}'")
+    assert result.rows() == []
+
+
+def test_exec_takes_variables() -> None:
+    """A parameter or the body may be a variable, and a number may be negative."""
+    statement = parse("EXEC a.b.c.d @x = $name, @y = -1.5 @@json = $body")
+    arguments: dict[str, Scalar | Variable] = {"x": Variable("name"), "y": -1.5}
+    assert statement == Exec(("a", "b", "c", "d"), arguments, Variable("body"))
+
+
+@pytest.mark.parametrize("name", ["linode", "linode.profile", '"li-node".`profile`'])
+def test_use(name: str) -> None:
+    """USE names a provider, or a provider's service."""
+    statement = parse(f"USE {name}")
+    assert statement == Use(tuple(part.strip('"`') for part in name.split(".")))
+
+
+@pytest.mark.parametrize("sql", ["USE", "USE a.b.c", "USE a b", "USE 'a'"])
+def test_use_refused(sql: str) -> None:
+    """Anything else after USE is refused, with its place."""
+    with pytest.raises(SqlError) as error:
+        parse(sql)
+    assert error.value.line == 1
