@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from patql.catalog.build import build
 from patql.catalog.document import Access, Column, Paging, Parameter, Provider, Resource
@@ -115,9 +116,15 @@ def test_rows_and_columns(things: Resource) -> None:
         Column("name", "string", "Its name.", nullable=True, max_length=9),
         Column("parts", "array"),
     )
-    assert (listed.object_key, listed.columns) == ("rows", row)
-    assert listed.sent == (Column("rows", "array"), Column("pages", "integer"))
-    assert (single.object_key, single.columns) == (None, row)
+    assert (listed.object_key, flat(listed.columns)) == ("rows", row)
+    sent = (Column("rows", "array"), Column("pages", "integer"))
+    assert flat(listed.sent) == sent
+    assert (single.object_key, flat(single.columns)) == (None, row)
+
+
+def flat(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Columns without the shape of what is nested."""
+    return tuple(replace(column, shape=None) for column in columns)
 
 
 def test_items_and_nameless_rows() -> None:
@@ -160,11 +167,10 @@ def test_paging(things: Resource) -> None:
     [
         {"algorithm": "odata_next_link"},
         {"requestToken": {"key": "page", "location": "header"}},
-        {"requestToken": {"key": "cursor", "location": "query"}},
     ],
 )
 def test_other_paging_is_not_mistaken(change: dict[str, Any]) -> None:
-    """Paging of another kind, or by a parameter that the operation doesn't take, is none."""
+    """Paging of another kind isn't paging by number."""
     documents = copy.deepcopy(GOOD)
     resource = documents["service"]["components"]["x-stackQL-resources"]["things"]
     resource["methods"]["list"]["config"]["pagination"] |= change

@@ -99,8 +99,8 @@ class Paging(msgspec.Struct, frozen=True, omit_defaults=True):
         page: query parameter that takes the page's number, from 1.
         size: query parameter that takes rows a page, None where there is none.
         size_maximum: the most rows a page.
-        pages_key: top-level key of the response that holds the number of pages.
-        results_key: top-level key of the response that holds the number of rows in all, None where there is none.
+        pages_key: dotted path in the response of the number of pages.
+        results_key: dotted path in the response of the number of rows in all, None where there is none.
         version_header: lower-case response header that changes when the list does (`x-patql-version-header`), None
             where there is none.
     """
@@ -120,7 +120,8 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
         kind: `token`, a value to send with the next request; `link`, the URL of `rel=next` in a Link header
             (RFC 8288); `url`, the next request's URL.
         source: where the token or the URL stands: `body` or `header`.
-        key: the dotted path in the body, or the lower-case name of the header.
+        key: the dotted path in the body, or the lower-case name of the header; a property whose whole name is the key,
+            dots and all (`@odata.nextLink`), goes before the path.
         parameter: what takes the token in the next request; empty for `link` and `url`.
         location: where the parameter goes: `query`, `header` or `body`.
         size: query parameter that takes rows a page, None where there is none.

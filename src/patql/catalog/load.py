@@ -1,6 +1,8 @@
-"""The provider documents inside the package, read as compiled: no YAML is parsed here.
+"""Provider documents as the engine takes them: those inside the package, and those that a folder holds.
 
-Three things in a document are settings of whoever runs it: the prefix of tokens, the categories of scopes (of which its
+Both are read as compiled; YAML is parsed only where a folder's documents are new or have changed.
+
+Three things in our own document are settings of whoever runs it: the prefix of tokens, the categories of scopes (of which its
 examples name one), and the category that guards tokens. They are put in as the document is read, so that page, errors and the served OpenAPI follow.
 """
 
@@ -21,6 +23,9 @@ PROVIDERS = Path(__file__).parent.parent / "providers"
 COMPILED = "compiled.json"
 OPENAPI = "openapi.json"
 LEVELS = ("read_only", "read_write")
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -68,6 +73,37 @@ def builtin(
         replace(s, scopes=scopes if s.scopes else ()) for s in provider.services
     )
     return replace(provider, services=tuple(services))
+
+
+def from_folder(name: str, folder: Path, cache: Path) -> Provider:
+    """A provider whose documents are in a folder, as StackQL's registry lays them out; the newest version.
+
+    Args:
+        name: what it is called here, whatever its document says.
+        folder: holds `provider.yaml`, or a folder for each version, or one provider with its versions.
+        cache: folder of what was compiled before; nothing is lost if it can't be written.
+
+    Raises:
+        PatqlError: USAGE where the name can't be one or the folder holds no provider; SCHEMA where the provider document
+            can't be used. A service that can't be used is `missing` and says why.
+    """
+    from patql.catalog.cache import Kept
+    from patql.catalog.layout import find_version
+
+    if not _NAME.fullmatch(name):
+        message = f"`{name}` can't name a provider: letters, digits and `_` can, with no digit in front"
+        raise PatqlError(Code.USAGE, message)
+    version = find_version(folder)
+    kept = Kept(cache, name, version)
+    if provider := kept.read():
+        return provider
+    from patql.catalog.build import adopt
+    from patql.catalog.folder import Folder
+
+    documents = Folder(version)
+    provider = adopt(name, documents.document(), documents.open)
+    kept.write(provider, documents.stamps)
+    return provider
 
 
 def builtin_openapi(

@@ -15,7 +15,8 @@ _Named = TypeVar("_Named", Provider, Service, Resource)
 class Catalog:
     """The providers that statements can name.
 
-    Every lookup raises PatqlError, UNKNOWN_NAME, with the nearest names that there are.
+    Every lookup raises PatqlError: UNKNOWN_NAME, with the nearest names that there are; SCHEMA where the document of a
+    service couldn't be read.
     """
 
     def __init__(self, providers: tuple[Provider, ...]) -> None:
@@ -28,7 +29,11 @@ class Catalog:
     def service(self, provider: str, service: str) -> Service:
         """The service of that name in a provider."""
         holder = self.provider(provider)
-        return _find("service", service, holder.services, within=holder.name)
+        found = _find("service", service, holder.services, within=holder.name)
+        if found.missing is not None:
+            message = f"Nothing is known of `{holder.name}.{found.name}`: {found.missing.removesuffix('.')}."
+            raise PatqlError(Code.SCHEMA, message)
+        return found
 
     def resource(self, provider: str, service: str, resource: str) -> Resource:
         """The resource of that name in a service."""
