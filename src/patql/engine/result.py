@@ -45,6 +45,7 @@ class Result:
         once: positions of the columns that hold secrets which will never be shown again.
         undo: revokes what the statement created and returns the ids that it revoked; None where it created nothing.
             For a secret that can't be delivered.
+        source: what the rows are read from; None where there are none.
     """
 
     def __init__(
@@ -60,25 +61,25 @@ class Result:
         self.message = message
         self.once = once
         self.undo = undo
-        self._source = source
+        self.source = source
 
     def batches(self, size: int = 10_000) -> Iterator[list[Row]]:
         """The rows, at most `size` at a time, as Python values."""
         rows = (
-            iter(self._source.iter_rows(size)) if self._source is not None else iter(())
+            iter(self.source.iter_rows(size)) if self.source is not None else iter(())
         )
         while batch := list(islice(rows, size)):
             yield batch
 
     def rows(self) -> list[Row]:
         """All rows as Python values."""
-        if self._source is None:
+        if self.source is None:
             return []
         # Each new tuple counts as garbage to be; searching for cycles among them is a third of the time, and finds none.
         collecting = gc.isenabled()
         gc.disable()
         try:
-            return self._source.fetchall()
+            return self.source.fetchall()
         finally:
             if collecting:
                 gc.enable()
@@ -87,6 +88,6 @@ class Result:
         """All rows as an Arrow table."""
         import arro3.core
 
-        if self._source is None:
+        if self.source is None:
             return arro3.core.Table.from_batches([], schema=arro3.core.Schema([]))
-        return arro3.core.Table.from_arrow(self._source)
+        return arro3.core.Table.from_arrow(self.source)

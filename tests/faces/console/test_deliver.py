@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.lines import Lines
+from patql.engine.result import Result, ResultColumn, Row
 from patql.faces.console.deliver import Delivery
 from patql.faces.console.sink import FileOutput, SecretsFile
 from patql.kernel.errors import Code, PatqlError
@@ -35,11 +35,12 @@ class FakeSink:
         self._fails = fails
         self._error = error or OSError(errno.ENOSPC, "No space left on device")
 
-    def write(self, text: str) -> None:
+    def write(self, piece: str | bytes) -> None:
         """Keep it, or fail."""
         if self._fails == "write":
             raise self._error
-        self.text += text
+        assert isinstance(piece, str)
+        self.text += piece
 
     def settle(self) -> None:
         """Nothing to do, or fail."""

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from patql.engine.result import ResultColumn, Row
-from patql.faces.console.render import FORMATS, SAMPLE
+from patql.faces.console.render import FORMATS, SAMPLE, safe_csv
 
 COLUMNS = (
     ResultColumn("id", "BIGINT"),
@@ -135,3 +136,58 @@ def test_csv_reads_back(rows: list[Row]) -> None:
     lines = [["" if cell is None else cell for cell in row] for row in rows]
     assert read == [["a", "b"], *lines]
     assert text.count('""') >= sum(cell == "" for row in rows for cell in row)
+
+
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\uff1d1",
+    "\uff201",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_safe_csv_has_no_formulas(text: str) -> None:
+    """In no field that isn't a number, in no heading, and not behind what some spreadsheets take for a separator."""
+    columns = (ResultColumn(text, "VARCHAR"), ResultColumn("data", "JSON"))
+    written = "".join(safe_csv(columns, iter([[(text, "-1"), (f"a;{text}", None)]])))
+    read = csv.reader(io.StringIO(written, newline=""), strict=True)
+    assert [*read] == [[f"'{text}", "data"], [f"'{text}", "'-1"], [f"a;{text}", ""]]
+    assert f'"a;{text}"' in written
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("BIGINT", -5, "-5"),
+        ("DECIMAL(5,2)", Decimal("-1.50"), "-1.50"),
+        ("DOUBLE", -1e300, "-1e+300"),
+        ("VARCHAR", "-5", "'-5"),
+        ("VARCHAR", "a=1", "a=1"),
+        ("VARCHAR", "", '""'),
+        ("VARCHAR", None, ""),
+        ("BOOLEAN", False, "false"),
+        ("INTERVAL", "-03:00:00", "'-03:00:00"),
+    ],
+)
+def test_numbers_stay_numbers(kind: str, value: object, expected: str) -> None:
+    """By their type, not by their look; and what is no formula stays as it is."""
+    columns = (ResultColumn("a", kind),)
+    assert "".join(safe_csv(columns, iter([[(value,)]]))) == f"a\n{expected}\n"
+
+
+def test_a_plan_is_shown_as_written() -> None:
+    """Its lines are indented; other columns quote what is."""
+    lines: list[Row] = [("SELECT",), ("  fetch \x1b",), (None,), ("NULL",)]
+    for name, kind, indented in (
+        ("plan", "VARCHAR", r"  fetch \x1b"),
+        ("label", "VARCHAR", r"'  fetch \x1b'"),
+    ):
+        shown = render("table", (ResultColumn(name, kind),), lines).splitlines()
+        assert shown[2:4] == ["SELECT", indented]
+        assert shown[4] == "NULL"

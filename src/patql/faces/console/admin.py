@@ -17,8 +17,8 @@ from patql.compose import (
     store_token,
 )
 from patql.config import Settings
-from patql.engine.result import Result, ResultColumn
 from patql.engine.lines import Lines
+from patql.engine.result import Result, ResultColumn
 from patql.faces.console import stderr
 from patql.faces.console.deliver import Delivery
 from patql.kernel.errors import Code, PatqlError

@@ -1,35 +1,58 @@
 """Results on their way to their reader. A new token whose secret can't be delivered is revoked."""
 
+import contextlib
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from patql.engine.result import Result, Row
 from patql.faces.console import stderr
-from patql.faces.console.render import FORMATS, Render, csv, json, json_lines
+from patql.faces.console.readable import readable
+from patql.faces.console.render import FORMATS, Render, safe_csv
 from patql.faces.console.sink import FileOutput, SecretsFile, Sink, StandardOutput
-from patql.faces.console.text import plain
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.interrupts import SIGNALS
 from patql.kernel.secrets import SHOWN
 from patql.kernel.text import printable
+
+PARQUET = "parquet"
+"""The name of the format that isn't text."""
 
 
 class Delivery:
     """Writes results in one format to one place.
 
     Args:
-        output: a name of `FORMATS`.
+        output: a name of `--output`.
         sink: where to.
         secrets: where secrets that are shown only once go in full; else they stay in the result.
+        csv_safe: whether CSV is to hold no formulas.
+
+    Raises:
+        PatqlError: USAGE where they don't go together.
     """
 
-    def __init__(self, output: str, sink: Sink, secrets: SecretsFile | None) -> None:
-        self._render: Render = FORMATS[output]
+    def __init__(
+        self,
+        output: str,
+        sink: Sink,
+        secrets: SecretsFile | None,
+        *,
+        csv_safe: bool = False,
+    ) -> None:
+        if csv_safe and output != "csv":
+            raise PatqlError(Code.USAGE, "--csv-safe goes with --output csv only")
+        if output == PARQUET and sink.terminal:
+            message = "a terminal can't show Parquet; give --out FILE"
+            raise PatqlError(Code.USAGE, message)
+        self._render: Render | None = safe_csv if csv_safe else FORMATS.get(output)
         self._sink = sink
         self._secrets = secrets
-        self._between = ""
+        self._escaped = sink.terminal and output == "csv"
+        self._between = "\n" if output in {"table", "csv"} else ""
+        self._begun = False
 
     def deliver(self, result: Result) -> None:
         """Write a result; when this returns, it has arrived.
@@ -48,10 +71,9 @@ class Delivery:
                     str(row[at]) for row in rows for at in result.once if row[at]
                 ]
                 before = self._secrets.append(secrets)
-                self._write(result, iter([[_cut(row, result.once) for row in rows]]))
-            else:
-                self._write(result, result.batches() if rows is None else iter([rows]))
-            self._sink.settle()
+            if result.columns:
+                self._write(result, cut=before is not None)
+                self._sink.settle()
         except BaseException as error:
             if result.undo is None and not isinstance(
                 error, OSError | KeyboardInterrupt
@@ -72,31 +94,54 @@ class Delivery:
         if self._secrets is not None:
             self._secrets.close()
 
-    def _write(self, result: Result, batches: Iterator[list[Row]]) -> None:
-        if not result.columns:
+    def _write(self, result: Result, *, cut: bool) -> None:
+        for piece in self._pieces(result, cut=cut):
+            self._begun = True
+            self._sink.write(piece)
+
+    def _pieces(self, result: Result, *, cut: bool) -> Iterator[str | bytes]:
+        if self._render is None:
+            if self._begun:
+                message = "a Parquet file holds one result, and this is another"
+                raise PatqlError(Code.USAGE, message)
+            from patql.faces.console.parquet import parquet
+
+            yield from parquet(result, cut=cut)
             return
-        for piece in self._render(result.columns, batches):
-            visible = self._sink.terminal and self._render is csv
-            text = "\n".join(map(printable, piece.split("\n"))) if visible else piece
-            self._sink.write(self._between + text)
-            self._between = ""
-        self._between = "" if self._render in (json, json_lines) else "\n"
+        shown = readable(result)
+        batches = shown.batches()
+        if cut:
+            batches = ([_cut(row, result.once) for row in batch] for batch in batches)
+        before = self._between if self._begun else ""
+        for piece in self._render(shown.columns, batches):
+            lines = piece.split("\n")
+            yield before + (
+                "\n".join(map(printable, lines)) if self._escaped else piece
+            )
+            before = ""
 
 
 def open_delivery(
-    output: str = "table", out: Path | None = None, secrets_to: Path | None = None
+    output: str = "table",
+    out: Path | None = None,
+    secrets_to: Path | None = None,
+    *,
+    csv_safe: bool = False,
 ) -> Delivery:
-    """A delivery to a file, or to standard output where `out` is None.
+    """A delivery to a file, or to standard output where `out` is None; `csv_safe` as of `Delivery`.
 
     Raises:
-        PatqlError: OUTPUT where a file can't be made, or standard output is closed.
+        PatqlError: OUTPUT where a file can't be made, or standard output is closed; USAGE as of `Delivery`.
     """
-    sink = StandardOutput() if out is None else FileOutput(out)
-    try:
-        return Delivery(output, sink, SecretsFile(secrets_to) if secrets_to else None)
-    except PatqlError:
-        sink.close()
-        raise
+    with contextlib.ExitStack() as opened:
+        sink = StandardOutput() if out is None else FileOutput(out)
+        opened.callback(sink.close)
+        secrets = SecretsFile(secrets_to) if secrets_to else None
+        if secrets is not None:
+            opened.callback(secrets.close)
+        delivery = Delivery(output, sink, secrets, csv_safe=csv_safe)
+        opened.pop_all()
+    return delivery
 
 
 def _cut(row: Row, once: tuple[int, ...]) -> Row:
@@ -106,12 +151,21 @@ def _cut(row: Row, once: tuple[int, ...]) -> Row:
 
 
 def _without(secrets: list[str], cell: object) -> object:
-    text = None if cell is None else plain(cell)
-    if text is None or not any(secret in text for secret in secrets):
-        return cell
-    for secret in secrets:
-        text = text.replace(secret, secret[:SHOWN])
-    return text
+    match cell:
+        case str():
+            for secret in secrets:
+                cell = cell.replace(secret, secret[:SHOWN])
+            return cell
+        case dict():
+            pairs = cast("dict[object, object]", cell).items()
+            return {
+                _without(secrets, key): _without(secrets, item) for key, item in pairs
+            }
+        case list() | tuple():
+            items = cast("Sequence[object]", cell)
+            return [_without(secrets, item) for item in items]
+        case _:
+            return cell
 
 
 def _undelivered(result: Result, rows: list[Row], error: BaseException) -> PatqlError:

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
-import msgspec
-
 from patql.engine.result import ResultColumn, Row
+from patql.faces.console.readable import embedded
 from patql.faces.console.text import encoded, json_text, plain, shown, width
 from patql.kernel.text import printable
 
@@ -13,7 +12,7 @@ SAMPLE = 1_000
 """How many rows decide the widths of a table's columns."""
 _NUMBERS = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
-    "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL",
+    "UINTEGER", "UBIGINT", "UHUGEINT", "BIGNUM", "FLOAT", "DOUBLE", "DECIMAL",
 )  # fmt: skip
 
 _AS_IN_JSON = (
@@ -21,19 +20,38 @@ _AS_IN_JSON = (
 )  # fmt: skip
 """Types that msgspec encodes as we do."""
 
+_ENDS = ',"\r\n'
+"""What would end a field of CSV."""
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)
+"""What spreadsheets take for the beginning of a formula, in some locales also at full width."""
+
 Batches = Iterator[list[Row]]
 Render = Callable[[Sequence[ResultColumn], Batches], Iterator[str]]
 
 
 def table(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
     """Columns aligned by the display width of the first rows; numbers to the right."""
+    cells = _shown_as_written if _is_plan(columns) else _shown
+    batches = embedded(columns, batches, whole=False)
     sample = list[list[Row]]()
     for batch in batches:
         sample.append(batch)
         if sum(map(len, sample)) >= SAMPLE:
             break
     names = [printable(column.name) for column in columns]
-    seen = [[*map(shown, row)] for row in chain.from_iterable(sample)]
+    seen = [cells(row) for row in chain.from_iterable(sample)]
     widths = [
         max(width(name), *(width(row[at]) for row in seen[:SAMPLE]), 1)
         for at, name in enumerate(names)
@@ -43,7 +61,7 @@ def table(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
     yield _line(["-" * wide for wide in widths], widths, right)
     yield "".join(_line(row, widths, right) for row in seen)
     for batch in batches:
-        yield "".join(_line(map(shown, row), widths, right) for row in batch)
+        yield "".join(_line(cells(row), widths, right) for row in batch)
 
 
 def json(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
@@ -63,9 +81,27 @@ def json_lines(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[st
 
 def csv(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
     """Comma-separated with a header (RFC 4180, lines end in LF); NULL is an empty field, the empty text is `""`."""
-    yield _record([column.name for column in columns])
-    for batch in batches:
-        yield "".join(map(_record, batch))
+    yield _record(map(_field, (column.name for column in columns)))
+    for batch in embedded(columns, batches, whole=False):
+        yield "".join(_record(map(_field, row)) for row in batch)
+
+
+def safe_csv(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[str]:
+    """CSV in which nothing but numbers is more than text to a spreadsheet.
+
+    What could begin a formula is preceded by `'`; what other separators than a comma would end is quoted (OWASP, CSV
+    injection).
+    """
+    numbers = [column.type.startswith(_NUMBERS) for column in columns]
+    yield _record(_safe_field(column.name) for column in columns)
+    for batch in embedded(columns, batches, whole=False):
+        yield "".join(
+            _record(
+                _field(cell) if number else _safe_field(cell)
+                for cell, number in zip(row, numbers, strict=True)
+            )
+            for row in batch
+        )
 
 
 FORMATS: dict[str, Render] = {
@@ -75,6 +111,19 @@ FORMATS: dict[str, Render] = {
     "csv": csv,
 }
 """Each name of `--output`."""
+
+
+def _is_plan(columns: Sequence[ResultColumn]) -> bool:
+    return [*columns] == [ResultColumn("plan", "VARCHAR")]
+
+
+def _shown(row: Row) -> list[str]:
+    return [*map(shown, row)]
+
+
+def _shown_as_written(row: Row) -> list[str]:
+    """A plan's lines are indented, which isn't to be taken for anything doubtful."""
+    return [printable(cell) if cell else shown(cell) for cell in row]
 
 
 def _line(cells: Iterable[str], widths: list[int], right: list[bool]) -> str:
@@ -88,28 +137,14 @@ def _line(cells: Iterable[str], widths: list[int], right: list[bool]) -> str:
 
 
 def _objects(columns: Sequence[ResultColumn], batches: Batches) -> Iterator[list[str]]:
-    names = _distinct([column.name for column in columns])
-    documents = [at for at, column in enumerate(columns) if column.type == "JSON"]
+    names = distinct([column.name for column in columns])
     usual = all(column.type in _AS_IN_JSON for column in columns)
     encode = encoded if usual else json_text
-    for batch in filter(None, batches):
-        rows = (
-            [_with_documents(row, documents) for row in batch] if documents else batch
-        )
-        yield [encode(dict(zip(names, row, strict=True))) for row in rows]
+    for batch in filter(None, embedded(columns, batches, whole=True)):
+        yield [encode(dict(zip(names, row, strict=True))) for row in batch]
 
 
-def _with_documents(row: Row, documents: list[int]) -> Row:
-    """The row with its JSON texts as parts of the JSON that it is written in, on one line."""
-    cells = list(row)
-    for at in documents:
-        if cells[at] is not None:
-            document = msgspec.json.format(str(cells[at]), indent=-1)
-            cells[at] = msgspec.Raw(document.encode())
-    return tuple(cells)
-
-
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
     """Names without repetition, since an object's keys must differ: `a`, `a_1`."""
     given = list[str]()
     for name in names:
@@ -122,14 +157,23 @@ def _distinct(names: list[str]) -> list[str]:
     return given
 
 
-def _record(values: Iterable[object]) -> str:
-    return ",".join(map(_field, values)) + "\n"
+def _record(fields: Iterable[str]) -> str:
+    return ",".join(fields) + "\n"
 
 
 def _field(value: object) -> str:
+    return "" if value is None else _enclosed(plain(value), _ENDS)
+
+
+def _safe_field(value: object) -> str:
     if value is None:
         return ""
     text = plain(value)
-    if not text or any(char in text for char in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
+    return _enclosed(f"'{text}" if text.startswith(_FORMULA) else text, _ENDS + ";\t")
+
+
+def _enclosed(text: str, special: str) -> str:
+    """The text in quotes where it is empty or has one of the special characters."""
+    if text and not any(char in text for char in special):
+        return text
+    return '"' + text.replace('"', '""') + '"'

@@ -12,23 +12,23 @@ from patql.kernel.errors import Code, PatqlError
 
 
 class Sink(Protocol):
-    """A place for text. What `settle` returned from has arrived."""
+    """A place for results. What `settle` returned from has arrived."""
 
     @property
     def terminal(self) -> bool:
         """Whether a terminal shows it."""
         ...
 
-    def write(self, text: str) -> None:
-        """Take text; it may not have arrived yet."""
+    def write(self, piece: str | bytes) -> None:
+        """Take text, or bytes as they are; they may not have arrived yet."""
         ...
 
     def settle(self) -> None:
-        """Make sure that all text has arrived."""
+        """Make sure that everything has arrived."""
         ...
 
     def close(self) -> None:
-        """Let go, of text that hasn't arrived too."""
+        """Let go, of what hasn't arrived too."""
         ...
 
 
@@ -46,9 +46,9 @@ class StandardOutput:
         self._file = output.buffer
         self.terminal = output.isatty()
 
-    def write(self, text: str) -> None:
-        """Take text; OSError where it can't be written."""
-        self._file.write(text.encode(errors="backslashreplace"))
+    def write(self, piece: str | bytes) -> None:
+        """Take text or bytes; OSError where they can't be written."""
+        self._file.write(_bytes(piece))
 
     def settle(self) -> None:
         """Hand everything to the system; OSError where it doesn't take it."""
@@ -102,9 +102,9 @@ class FileOutput:
         except OSError as error:
             raise _cannot_make(path, error) from error
 
-    def write(self, text: str) -> None:
-        """Take text; OSError where it can't be written."""
-        self._file.write(text.encode(errors="backslashreplace"))
+    def write(self, piece: str | bytes) -> None:
+        """Take text or bytes; OSError where they can't be written."""
+        self._file.write(_bytes(piece))
 
     def settle(self) -> None:
         """Write everything to the disk, and put the file in its place; OSError where that fails."""
@@ -172,6 +172,10 @@ class SecretsFile:
             if not os.fstat(self._file.fileno()).st_size:
                 self.path.unlink()
             self._file.close()
+
+
+def _bytes(piece: str | bytes) -> bytes:
+    return piece.encode(errors="backslashreplace") if isinstance(piece, str) else piece
 
 
 def _create(path: Path) -> BinaryIO:
