@@ -1,5 +1,6 @@
 """JSON schemas of OpenAPI read as columns: top-level properties, with `allOf` and references resolved."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -10,11 +11,31 @@ from patql.catalog.node import MAX_HOPS, Node
 ANONYMOUS = "column_anon"
 """The column of rows that are scalars, which have no names."""
 
+MAX_DEPTH = 8
+"""How deep the type of a nested value goes."""
+
+MAX_PARTS = 300
+"""How many parts the type of a nested value has."""
+
 _COMBINATIONS = ("allOf", "oneOf", "anyOf")
+
+_UNNAMEABLE = re.compile(r"""["\\\x00-\x1f]|^$""")
+"""What no property of a nested type can have in its name."""
+
+_DUCKDB = {
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "string": "VARCHAR",
+    "boolean": "BOOLEAN",
+}
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Where a response holds its rows: the top-level key (None: it is the row itself), and a row's columns."""
+    """Where a response holds its rows, and a row's columns.
+
+    `object_key` is the dotted path of the rows, in which `[*]` stands for each element of a list or each value of a
+    mapping; None where the response itself is the row, or the list of rows.
+    """
 
     object_key: str | None
     columns: tuple[Column, ...]
@@ -23,23 +44,40 @@ class Rows(msgspec.Struct, frozen=True):
 def rows(response: Node, object_key: str) -> Rows:
     """How a response is read as rows.
 
-    `object_key` is StackQL's: `$.data`, or empty where the document gives none; then a property named `items` holds
-    the rows if there is one. Where it doesn't resolve on the schema, the response itself is the row.
+    `object_key` is StackQL's, such as `$.data` or `$.groups[*].members`, or empty where the document gives none; then
+    a property named `items` holds the rows if there is one. Where it doesn't resolve on the schema, the response
+    itself is the row.
     """
-    key = object_key.removeprefix("$.").removesuffix("[*]") or "items"
-    found = dict(properties(response))
-    if key in found:
-        return Rows(key, row(found[key]))
-    return Rows(None, row(response))
+    path = object_key.removeprefix("$").removeprefix(".").removesuffix("[*]")
+    path = path or "items"
+    found = _resolve(response, path)
+    return Rows(path, row(found)) if found is not None else Rows(None, row(response))
+
+
+def _resolve(schema: Node, path: str) -> Node | None:
+    """The schema at a dotted path, None where there is none."""
+    node: Node | None = schema
+    for step in path.split("."):
+        name = step.removesuffix("[*]")
+        node = dict(properties(node)).get(name) if node is not None else None
+        if node is not None and step != name:
+            node = node.child("items") or _values(node)
+    return node
+
+
+def _values(schema: Node) -> Node | None:
+    """The schema of the values of a mapping with any keys, None where there is none."""
+    described = schema.raw("additionalProperties")
+    if described is None or not isinstance(described.value, dict):
+        return None
+    return described.followed()
 
 
 def row(schema: Node) -> tuple[Column, ...]:
-    """The columns of one row: of an object its properties, of an array those of an element."""
-    kind = type_name(schema)
-    element = schema.child("items") if kind == "array" else None
-    if element is not None:
-        return row(element)
-    return columns(schema) if kind == "object" else (_column(ANONYMOUS, schema),)
+    """The columns of one row: of an object its properties, of a list those of an element."""
+    element = schema.child("items") if type_name(schema) == "array" else None
+    one = element or schema
+    return columns(one) if type_name(one) == "object" else (_column(ANONYMOUS, one),)
 
 
 def columns(schema: Node) -> tuple[Column, ...]:
@@ -81,9 +119,10 @@ def type_name(schema: Node) -> str:
 
 def _column(name: str, schema: Node) -> Column:
     parts = tuple(_parts(schema, _COMBINATIONS))
+    kind = type_name(schema)
     return Column(
         name=name,
-        type=type_name(schema),
+        type=kind,
         description=_text(parts, "description"),
         format=_text(parts, "format") or None,
         nullable=_flag(parts, "nullable") or any("null" in _types(p) for p in parts),
@@ -95,7 +134,85 @@ def _column(name: str, schema: Node) -> Column:
         immutable=_text(parts, "x-patql-immutable") or None,
         min_length=_whole(parts, "minLength"),
         max_length=_whole(parts, "maxLength"),
+        shape=shape(schema) if kind in ("object", "array") else None,
     )
+
+
+def shape(schema: Node) -> str | None:
+    """The DuckDB type of a nested value, None where the schema leaves it open.
+
+    What it leaves open further in is JSON there: any value, any keys, alternatives, a schema inside itself. So is what
+    lies deeper than a type of `MAX_PARTS` parts can reach.
+    """
+    reached = None
+    for depth in range(1, MAX_DEPTH + 1):
+        try:
+            deeper = _Shape(depth).of(schema)
+        except _TooWideError:
+            break
+        if deeper == reached:
+            break
+        reached = deeper
+    return None if reached == "JSON" else reached
+
+
+class _TooWideError(Exception):
+    """A type has too many parts."""
+
+
+class _Shape:
+    """Reads a schema as a DuckDB type, down to a depth."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._parts = 0
+
+    def of(self, schema: Node, around: tuple[str, ...] = ()) -> str:
+        """The type of a schema that stands inside those at the places `around`."""
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise _TooWideError
+        if schema.place in around or _has_alternatives(schema):
+            return "JSON"
+        kind = type_name(schema)
+        if kind not in ("object", "array"):
+            return _DUCKDB.get(kind, "JSON")
+        if len(around) == self._depth:
+            return "JSON"
+        around = (*around, schema.place)
+        if kind == "object":
+            return self._object(schema, around)
+        parts = _parts(schema, _COMBINATIONS)
+        element = next((found for p in parts if (found := p.child("items"))), None)
+        return f"{self.of(element, around)}[]" if element is not None else "JSON[]"
+
+    def _object(self, schema: Node, around: tuple[str, ...]) -> str:
+        found = properties(schema)
+        names = {name.casefold() for name, _ in found}
+        # DuckDB takes names that differ only in case for one.
+        if not found or len(names) < len(found) or _is_open(schema):
+            return "JSON"
+        if any(map(_UNNAMEABLE.search, names)):
+            return "JSON"
+        fields = (f'"{name}" {self.of(node, around)}' for name, node in found)
+        return f"STRUCT({', '.join(fields)})"
+
+
+def _has_alternatives(schema: Node) -> bool:
+    """Whether a value that isn't null may be one of several things."""
+    for part in _parts(schema, _COMBINATIONS):
+        if len(set(_types(part)) - {"null"}) > 1:
+            return True
+        choices = [*part.elements("oneOf"), *part.elements("anyOf")]
+        if len([choice for choice in choices if _types(choice) != ("null",)]) > 1:
+            return True
+    return False
+
+
+def _is_open(schema: Node) -> bool:
+    """Whether an object says that it has more properties than it names."""
+    said = (part.raw("additionalProperties") for part in _parts(schema, _COMBINATIONS))
+    return any(node is not None and node.value is not False for node in said)
 
 
 def _parts(

@@ -1,6 +1,6 @@
 """Bytes to columns: the rows of a response, typed by the document, as Arrow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -9,33 +9,14 @@ import msgspec
 from msgspec.structs import astuple
 
 from patql.catalog.document import Column, Method
+from patql.engine.envelope import Envelope, Page
+from patql.engine.reading import NOTHING, ContradictionError, Reading
 from patql.kernel.errors import Code, PatqlError
 
-_PYTHON: dict[str, Any] = {
-    "integer": int,
-    "number": float,
-    "string": str,
-    "boolean": bool,
-}
-_ARROW = {
-    "integer": arrow.DataType.int64(),
-    "number": arrow.DataType.float64(),
-    "boolean": arrow.DataType.bool(),
-}
-_NOTHING = msgspec.Raw(b"null")
-_TEXT = arrow.DataType.string()
-
+__all__ = ["Columns", "ContradictionError", "Decoder", "Page"]
 
 Columns = list[list[Any]]
 """The values of each column, row by row."""
-
-
-class Page(msgspec.Struct, frozen=True, gc=False):
-    """One response: its rows, and how many pages and rows there are in all, where the server says so."""
-
-    rows: list[Any]
-    pages: int | None
-    results: int | None
 
 
 class Decoder:
@@ -45,42 +26,37 @@ class Decoder:
         method: which operation sends the responses.
         columns: those to read, in the order of the batch.
         key: the column that `keys` gives.
+        types: DuckDB types of the columns that are wider than documented, by name.
+
+    `decode`, `extend` and `batch` raise ContradictionError where values contradict the types; a decoder of the same
+    method with those of the error reads them.
     """
 
     def __init__(
-        self, method: Method, columns: Sequence[Column], key: str | None = None
+        self,
+        method: Method,
+        columns: Sequence[Column],
+        key: str | None = None,
+        types: Mapping[str, str] | None = None,
     ) -> None:
-        self._columns = tuple(columns)
-        self._object_key = method.object_key
+        self._method = method
         names = [column.name for column in columns]
+        self._columns = tuple(columns)
         if key and key not in names:
             names.append(key)
-        kinds = {column.name: column.type for column in method.columns}
-        fields = [
-            (f"f{at}", *_field(kinds[name], name)) for at, name in enumerate(names)
-        ]
-        row: Any = msgspec.defstruct("Row", fields, gc=False)
-        self._key = attrgetter(f"f{names.index(key)}") if key else None
-        self._paging = method.paging
-        self._json = msgspec.json.Decoder(self._envelope(row))
-        self.schema = arrow.Schema(
-            [arrow.Field(c.name, _arrow_type(c)) for c in columns]
+        described = {column.name: column for column in (*method.columns, *columns)}
+        wider = types or {}
+        self._readings = {
+            name: Reading(described[name], wider.get(name)) for name in names
+        }
+        self._envelope = Envelope(
+            method, {n: (r.python, r.default) for n, r in self._readings.items()}
         )
-
-    def _envelope(self, row: Any) -> Any:  # noqa: ANN401  (types made at run time)
-        if self._object_key is None:
-            return list[row] | row
-        fields: list[Any] = [("rows", list[row], msgspec.field(name=self._object_key))]
-        if self._paging:
-            pages, results = self._paging.pages_key, self._paging.results_key
-            fields.append(
-                ("pages", int | None, msgspec.field(default=None, name=pages))
-            )
-            if results:
-                fields.append(
-                    ("results", int | None, msgspec.field(default=None, name=results))
-                )
-        return msgspec.defstruct("Envelope", fields, gc=False)
+        self._key = attrgetter(f"f{names.index(key)}") if key else None
+        self._key_name = key
+        self.schema = arrow.Schema(
+            [arrow.Field(c.name, self._readings[c.name].arrow) for c in columns]
+        )
 
     def decode(self, body: bytes, where: str) -> Page:
         """The rows of one response; `where` names the request in an error.
@@ -89,43 +65,90 @@ class Decoder:
             PatqlError: BAD_RESPONSE where the body isn't what the document says.
         """
         try:
-            value: Any = self._json.decode(body)
+            return self._envelope.open(body)
         except msgspec.DecodeError as error:
+            wider = self._contradicted(body)
+            if wider:
+                raise ContradictionError(wider) from None
             message = f"{where} answered with something that its document doesn't describe: {error}"
             raise PatqlError(Code.BAD_RESPONSE, message) from None
-        if self._object_key is not None:
-            rows, envelope = value.rows, value
-        else:
-            rows, envelope = _as_list(value), None
-        pages = getattr(envelope, "pages", None)
-        return Page(rows, pages, getattr(envelope, "results", None))
+
+    def _contradicted(self, body: bytes) -> dict[str, str]:
+        """The wider types that the rows of a response need; none where its rows can't be found."""
+        fields = dict.fromkeys(self._readings, (msgspec.Raw, NOTHING))
+        try:
+            rows = Envelope(self._method, fields).open(body).rows
+        except msgspec.DecodeError:
+            return {}
+        return self._wider(zip(*map(astuple, rows), strict=True))
+
+    def _wider(self, values: Iterable[Iterable[msgspec.Raw]]) -> dict[str, str]:
+        """The wider types that values, left as JSON by the decoder and column by column, need."""
+        columns = zip(self._readings.items(), values, strict=False)
+        found = {name: reading.wider(given) for (name, reading), given in columns}
+        return {name: wider for name, wider in found.items() if wider}
 
     def keys(self, rows: list[Any]) -> list[Any]:
-        """The key of each row; none where there is no key."""
-        return list(map(self._key, rows)) if self._key else []
+        """The key of each row; none where there is no key.
+
+        Raises:
+            ContradictionError: the key has been widened, and one isn't even that.
+        """
+        if self._key is None or self._key_name is None:
+            return []
+        keys = list(map(self._key, rows))
+        reading = self._readings[self._key_name]
+        if not reading.is_raw:
+            return keys
+        if needed := reading.wider(keys):
+            raise ContradictionError({self._key_name: needed})
+        return reading.take(keys)
 
     def columns(self) -> Columns:
         """An empty list for each column."""
         return [[] for _ in self._columns]
 
     def extend(self, columns: Columns, rows: list[Any]) -> None:
-        """Add the values of rows to the lists of their columns."""
+        """Add the values of rows to the lists of their columns.
+
+        Raises:
+            ContradictionError: a nested value, or one of a column that has been widened, isn't as it should be.
+        """
         values = zip(*map(astuple, rows), strict=True)
-        for column, more in zip(
-            columns, values, strict=False
-        ):  # the key may come after
-            column.extend(more)
+        wider: dict[str, str] = {}
+        # The key may come after the columns.
+        for column, more, (name, reading) in zip(
+            columns, values, self._readings.items(), strict=False
+        ):
+            if not reading.is_raw:
+                column.extend(more)
+            elif needed := reading.wider(more):
+                wider[name] = needed
+            else:
+                column.extend(reading.take(more))
+        if wider:
+            raise ContradictionError(wider)
 
     def batch(self, columns: Columns, where: str) -> arrow.RecordBatch:
         """Lists of values as Arrow; `where` names what was asked in an error.
 
         Raises:
-            PatqlError: BAD_RESPONSE where a value doesn't fit its column.
+            ContradictionError: a whole number has more than 64 bits.
+            PatqlError: BAD_RESPONSE where text isn't Unicode.
         """
-        arrays = [
-            _array(values, column, where)
-            for values, column in zip(columns, self._columns, strict=True)
-        ]
+        arrays: list[arrow.Array] = []
+        wider: dict[str, str] = {}
+        for column, values in zip(self._columns, columns, strict=True):
+            reading = self._readings[column.name]
+            try:
+                arrays.append(arrow.Array(values, type=reading.arrow))
+            except OverflowError:
+                wider[column.name] = reading.wider(_as_json(values)) or "VARCHAR"
+            except UnicodeEncodeError:
+                message = f"{where} answered with a {column.name} that isn't Unicode"
+                raise PatqlError(Code.BAD_RESPONSE, message) from None
+        if wider:
+            raise ContradictionError(wider)
         return arrow.RecordBatch.from_arrays(  # pyright: ignore[reportUnknownMemberType]  (its stubs)
             arrays, schema=self.schema
         )
@@ -141,30 +164,5 @@ class Decoder:
         return self.batch(columns, where)
 
 
-def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  (rows of a type made at run time)
-    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
-
-
-def _field(kind: str, name: str) -> tuple[Any, Any]:
-    if kind in _PYTHON:
-        return _PYTHON[kind] | None, msgspec.field(default=None, name=name)
-    return msgspec.Raw, msgspec.field(default=_NOTHING, name=name)
-
-
-def _array(values: Sequence[Any], column: Column, where: str) -> arrow.Array:
-    if column.type not in _PYTHON:
-        values = [
-            None if value == b"null" else str(value, "utf-8")
-            for value in map(bytes, values)
-        ]
-    try:
-        return arrow.Array(values, type=_arrow_type(column))
-    except (OverflowError, UnicodeEncodeError):
-        message = (
-            f"{where} answered with a {column.name} that isn't a 64-bit {column.type}"
-        )
-        raise PatqlError(Code.BAD_RESPONSE, message) from None
-
-
-def _arrow_type(column: Column) -> arrow.DataType:
-    return _ARROW.get(column.type, _TEXT)
+def _as_json(values: list[Any]) -> Iterator[msgspec.Raw]:
+    return (msgspec.Raw(msgspec.json.encode(value)) for value in values)
