@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import arro3.core as arrow
-import msgspec
 from msgspec.structs import replace
 from sqlglot import exp
 
@@ -13,12 +12,14 @@ from patql.engine.bind import Value, as_argument, nearest
 from patql.engine.change import warn_of_own
 from patql.engine.created import Created
 from patql.engine.decode import Decoder
+from patql.engine.dryrun import preview
+from patql.engine.ports import Transport
 from patql.engine.request import build, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.engine.statement import Exec, Json, Variable
-from patql.engine.values import distinct, field
+from patql.engine.values import distinct, encode, field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request, Response
 from patql.kernel.interrupts import held_off
@@ -35,6 +36,10 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
     resource, method = _method(statement, state)
     arguments = _arguments(statement, resource, method)
     body = _body(statement.body, resource, method)
+    request = build(method, arguments, body)
+    if state.options.dry_run:
+        yield preview(resource, method, [request], state)
+        return
     if method.verb == "DELETE":
         _look_before(resource, arguments, state)
     sent = _as_sent(method)
@@ -42,15 +47,15 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
     table = exp.table_(name, service, provider, quoted=True)
     star = (exp.Star(),) if sent.columns else None
     returning = Returning(resource, sent, table, star, state)
-    request = build(method, arguments, body)
-    where = locate(state.transport, request)
+    transport = state.transport_of(resource)
+    where = locate(transport, request)
     if sent.secrets:
         created = Created(resource, sent, returning, state)
         with held_off():
-            created.add(_answer(request, state), where)
+            created.add(0, arguments, _answer(request, transport), where)
             yield from created.results()
         return
-    response = _answer(request, state)
+    response = _answer(request, transport)
     if not response.body or not sent.columns:
         yield Result(message=f"{method.name}: done")
         return
@@ -58,10 +63,10 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
     yield returning.rows(arrow.Table.from_batches([batch]))
 
 
-def _answer(request: Request, state: State) -> Response:
-    response = send(state.transport, request)
+def _answer(request: Request, transport: Transport) -> Response:
+    response = send(transport, request)
     if response.status >= 300:
-        refuse(state.transport, request, response)
+        refuse(transport, request, response)
     return response
 
 
@@ -78,6 +83,9 @@ def _method(statement: Exec, state: State) -> tuple[Resource, Method]:
         hint = f"Did you mean {' or '.join(nearest(name, known) or known)}?"
         message = f"{resource.id} has no method {name}"
         raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
+    if method.unsupported:
+        message = f"{method.name} of {resource.id} can't be called: {'; '.join(method.unsupported)}"
+        raise SqlError(Code.UNSUPPORTED, message)
     return resource, method
 
 
@@ -123,7 +131,7 @@ def _body(given: Json | Variable | None, resource: Resource, method: Method) -> 
     fields = [field(resource, method, name) for name in given]
     distinct(list(given), fields)
     pairs = zip(fields, given.values(), strict=True)
-    return msgspec.json.encode({column.name: value for column, value in pairs})
+    return encode(method, {column.name: value for column, value in pairs})
 
 
 def _refuse(variable: Variable) -> NoReturn:
@@ -133,19 +141,20 @@ def _refuse(variable: Variable) -> NoReturn:
 
 def _look_before(resource: Resource, arguments: dict[str, Value], state: State) -> None:
     """Look at the row that is about to be deleted: it may be the token that this session uses."""
-    if state.transport.acting is None:
+    transport = state.transport_of(resource)
+    if transport.acting is None:
         return
     for reader in resource.methods:
         keys = {p.name: p.key_column for p in reader.parameters if p.key_column}
         if reader.verb != "GET" or not keys or not keys.keys() <= arguments.keys():
             continue
         shown = [column for column in reader.columns if column.once]
-        response = send(state.transport, build(reader, arguments))
+        response = send(transport, build(reader, arguments))
         if response.status == 200 and shown:
             decoder = Decoder(reader, shown[:1], shown[0].name)
             tokens = decoder.keys(decoder.decode(response.body, reader.name).rows)
-            if any(str(text)[:SHOWN] == state.transport.acting for text in tokens):
-                warn_of_own(state)
+            if any(str(text)[:SHOWN] == transport.acting for text in tokens):
+                warn_of_own(resource, state)
         return
 
 

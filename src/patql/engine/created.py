@@ -1,12 +1,13 @@
 """What a statement has made: the rows, with secrets that are shown once, and the way to undo them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import arro3.core as arrow
 
 from patql.catalog.document import Access, Method, Resource
 from patql.engine.bind import Value
 from patql.engine.decode import Decoder
+from patql.engine.found import key_argument
 from patql.engine.plan import choose
 from patql.engine.request import build, is_missing, refuse, send
 from patql.engine.result import Result
@@ -14,6 +15,8 @@ from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.kernel.errors import PatqlError
 from patql.kernel.http import Response
+
+Arguments = dict[str, Value]
 
 NOTE = b"x-patql-note"
 """The header in which our server says what it granted where that is less than was asked."""
@@ -29,25 +32,39 @@ class Created:
         self._returning = returning
         self._state = state
         self._decoder = Decoder(method, method.columns, resource.key)
-        self._batches: list[arrow.RecordBatch] = []
-        self._keys: list[Value] = []
+        self._batches: dict[int, arrow.RecordBatch] = {}
+        self._rows: dict[int, list[tuple[Value, Arguments]]] = {}
+        self._notes: list[str] = []
 
     def __len__(self) -> int:
         return len(self._batches)
 
-    def add(self, response: Response, where: str) -> None:
-        """Take the row that a response holds."""
+    def add(
+        self, at: int, arguments: Arguments, response: Response, where: str
+    ) -> None:
+        """Take the row that a response holds; by any thread.
+
+        Args:
+            at: its place among the others.
+            arguments: those with which it was made.
+            response: the answer.
+            where: names the request in an error.
+
+        Raises:
+            PatqlError: BAD_RESPONSE.
+        """
         rows = self._decoder.decode(response.body, where).rows
         columns = self._decoder.columns()
         self._decoder.extend(columns, rows)
-        self._batches.append(self._decoder.batch(columns, where))
-        self._keys.extend(self._decoder.keys(rows))
+        self._batches[at] = self._decoder.batch(columns, where)
+        self._rows[at] = [(key, arguments) for key in self._decoder.keys(rows)]
         if note := response.header(NOTE):
-            self._state.dialogue.note(note.decode("latin-1"))
+            self._notes.append(note.decode("latin-1"))
 
     def results(self) -> Iterator[Result]:
         """The rows as the statement returns them; where its RETURNING fails on them, their secrets and then the error."""
-        table = arrow.Table.from_batches(self._batches, schema=self._decoder.schema)
+        batches = [self._batches[at] for at in sorted(self._batches)]
+        table = arrow.Table.from_batches(batches, schema=self._decoder.schema)
         failure: PatqlError | None = None
         once = self._returning.once
         try:
@@ -56,13 +73,15 @@ class Created:
             failure = error
             result = self._returning.secrets(table)
             once = self._returning.once_at_least
+        for note in self._notes:
+            self._state.dialogue.note(note)
         for name in self._returning.added if self._batches else ():
             self._state.dialogue.note(
                 f"{name} is returned too: keep it, it can't be had again"
             )
         result.message = counted(len(self._batches), "inserted")
         result.once = once
-        result.undo = self.undo if once and self._keys else None
+        result.undo = self.undo if once and any(self._rows.values()) else None
         yield result
         if failure is not None:
             raise failure
@@ -73,39 +92,36 @@ class Created:
         Raises:
             PatqlError: one couldn't be deleted; it names those that remain.
         """
-        remaining = list(self._keys)
+        rows = [row for at in sorted(self._rows) for row in self._rows[at]]
+        remaining = list(rows)
         while remaining:
-            key = remaining[0]
+            key, arguments = remaining[0]
             try:
-                delete_row(self._resource, key, self._state)
+                delete_row(self._resource, key, arguments, self._state)
             except PatqlError as error:
-                left = ", ".join(map(str, remaining))
+                left = ", ".join(str(key) for key, _ in remaining)
                 message = (
                     f"{self._resource.id} {left} couldn't be revoked: {error.message}"
                 )
                 raise PatqlError(error.code, message) from None
             remaining.pop(0)
-        return tuple(key for key in self._keys if isinstance(key, (int, str)))
+        return tuple(key for key, _ in rows if isinstance(key, (int, str)))
 
 
-def delete_row(resource: Resource, key: Value, state: State) -> None:
-    """Delete one row by its key; a row that is gone already is deleted.
+def delete_row(resource: Resource, key: Value, others: Arguments, state: State) -> None:
+    """Delete one row by its key, and by the `others` that it was made with; one that is gone already is deleted.
 
     Raises:
         PatqlError: it couldn't be deleted.
     """
     deleters = resource.by_access(Access.DELETE)
-    arguments = key_argument(deleters, key)
+    arguments = {**others, **key_argument(deleters, key)}
     method = choose(resource, deleters, arguments)
     request = build(method, arguments)
-    response = send(state.transport, request)
+    transport = state.transport_of(resource)
+    response = send(transport, request)
     if response.status >= 300 and not is_missing(method, arguments, response):
-        refuse(state.transport, request, response)
-
-
-def key_argument(methods: Sequence[Method], key: Value) -> dict[str, Value]:
-    """The parameter by which methods select one row, with its value."""
-    return {p.name: key for m in methods for p in m.parameters if p.key_column}
+        refuse(transport, request, response)
 
 
 def counted(count: int, done: str) -> str:

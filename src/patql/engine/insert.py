@@ -1,24 +1,23 @@
-"""INSERT: one request a row, in order. What was made is always returned, secrets included, before any error."""
+"""INSERT: one request a row. What was made is always returned, secrets included, before any error."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import msgspec
-
-from patql.catalog.document import Access, Column, Method, Parameter
+from patql.catalog.document import Access, Column, Method, Parameter, Resource
 from patql.engine import query
 from patql.engine.bind import Value, as_argument, resolve
 from patql.engine.constants import Constants
 from patql.engine.created import Created
+from patql.engine.dryrun import preview, tell_reads
 from patql.engine.plan import choose
-from patql.engine.request import build, locate, refuse, send
+from patql.engine.request import build, locate, refuse
 from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
+from patql.engine.send import Sending
 from patql.engine.state import State
 from patql.engine.statement import Insert
-from patql.engine.values import distinct, field, to_json
+from patql.engine.values import distinct, encode, field, takes, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
-from patql.kernel.http import Request
+from patql.kernel.http import Request, Response
 from patql.kernel.interrupts import Held, held_off
 
 
@@ -26,29 +25,45 @@ def insert(statement: Insert, state: State) -> Iterator[Result]:
     """Create a row for each row of the source.
 
     Raises:
-        PatqlError: a row failed; the rows made before it were given first, and those after it weren't tried.
+        PatqlError: a row failed; the rows that were made were given first, and no more were begun after it.
     """
     resource = resolve(statement.target, state.catalog)
-    creators = resource.by_access(Access.INSERT)
-    targets = {name: _parameter(creators, name) for name in statement.columns}
-    given = {p.name: "" for p in targets.values() if p}
-    method = choose(resource, creators, dict[str, Value](given))
+    method, targets = _method(resource, statement.columns)
     fields = {n: field(resource, method, n) for n, p in targets.items() if p is None}
     distinct(statement.columns, [targets[n] or fields[n] for n in statement.columns])
     returning = Returning(
         resource, method, statement.target, statement.returning, state
     )
     rows = _source(statement, state)
-    requests = [_request(method, targets, fields, row, state) for row in rows]
+    constants = Constants(state.relational)
+    made = [_arguments(targets, row) for row in rows]
+    requests = [
+        build(method, arguments, _body(method, fields, targets, row, constants))
+        for arguments, row in zip(made, rows, strict=True)
+    ]
+    if state.options.dry_run:
+        yield preview(resource, method, requests, state)
+        return
     created = Created(resource, method, returning, state)
-    with (
-        held_off() as held
-    ):  # until the secrets have been delivered: the caller asks for more only then
-        failure = _send_all(requests, created, state, held)
+    # Until the secrets have been delivered: the caller asks for more only then.
+    with held_off() as held:
+        failure = _send(requests, made, created, resource, state, held)
         if created or failure is None:
             yield from created.results()
     if failure is not None:
-        raise _part_way(failure, len(created), len(requests))
+        raise failure
+
+
+def _method(
+    resource: Resource, columns: Sequence[str]
+) -> tuple[Method, dict[str, Parameter | None]]:
+    """What makes a row with these columns, and which of them are its parameters: the others are fields of its body."""
+    creators = resource.by_access(Access.INSERT)
+    targets = {name: _parameter(creators, name) for name in columns}
+    given: dict[str, Value] = {p.name: "" for p in targets.values() if p}
+    others = [name for name, parameter in targets.items() if parameter is None]
+    fitting = [m for m in creators if all(takes(m, name) for name in others)]
+    return choose(resource, fitting or creators, given), targets
 
 
 def _parameter(methods: Sequence[Method], name: str) -> Parameter | None:
@@ -63,57 +78,59 @@ def _source(statement: Insert, state: State) -> list[Row]:
     if wanted != given:
         message = f"INSERT names {wanted} columns, and its source gives {given}"
         raise SqlError(Code.SYNTAX, message)
+    if state.options.dry_run:
+        tell_reads(prepared.steps, state)
     return query.ask(prepared, state).rows()
 
 
-def _request(
-    method: Method,
-    targets: dict[str, Parameter | None],
-    fields: dict[str, Column],
-    row: Row,
-    state: State,
-) -> Request:
-    constants = Constants(state.relational)
+def _arguments(targets: dict[str, Parameter | None], row: Row) -> dict[str, Value]:
     arguments: dict[str, Value] = {}
-    body: dict[str, Any] = {}
-    for (name, parameter), value in zip(targets.items(), row, strict=True):
+    for parameter, value in zip(targets.values(), row, strict=True):
         if parameter is None:
-            body[fields[name].name] = to_json(fields[name], value, constants)
-        elif (argument := as_argument(parameter, value)) is not None:
-            arguments[parameter.name] = argument
-        else:
+            continue
+        argument = as_argument(parameter, value)
+        if argument is None:
             message = f"{parameter.name} takes {parameter.type}, not {value!r}"
             raise SqlError(Code.TYPE_MISMATCH, message)
-    return build(method, arguments, msgspec.json.encode(body))
+        arguments[parameter.name] = argument
+    return arguments
 
 
-def _send_all(
-    requests: list[Request], created: Created, state: State, held: Held
+def _body(
+    method: Method,
+    fields: dict[str, Column],
+    targets: dict[str, Parameter | None],
+    row: Row,
+    constants: Constants,
+) -> bytes:
+    if method.body is None:
+        return b""
+    pairs = zip(targets, row, strict=True)
+    values = ((fields[name], value) for name, value in pairs if name in fields)
+    return encode(method, {c.name: to_json(c, v, constants) for c, v in values})
+
+
+def _send(
+    requests: Sequence[Request],
+    made: Sequence[dict[str, Value]],
+    created: Created,
+    resource: Resource,
+    state: State,
+    held: Held,
 ) -> PatqlError | None:
-    transport = state.transport
-    for request in requests:
-        if held.take():
-            return PatqlError(Code.CANCELLED, "interrupted")
-        try:
-            response = send(transport, request)
-            if response.status >= 300:
-                refuse(transport, request, response)
-            created.add(response, locate(transport, request))
-        except PatqlError as error:
-            return error
-        except KeyboardInterrupt:
-            return PatqlError(
-                Code.CANCELLED,
-                "interrupted while a row was being made: it may be there, though its secret is lost",
-            )
-    return None
+    """Make the rows, with these arguments; why not all of them were made."""
+    transport = state.transport_of(resource)
 
+    def judge(at: int, response: Response) -> bool:
+        if response.status >= 300:
+            refuse(transport, requests[at], response)
+        created.add(at, made[at], response, locate(transport, requests[at]))
+        return True
 
-def _part_way(failure: PatqlError, done: int, all_rows: int) -> PatqlError:
-    if all_rows == 1:
+    sending = Sending(requests, judge, resource, state, held)
+    sending.run(len(requests))
+    failure = sending.failure(lambda at: f"row {at + 1}")
+    if failure is None or not sending.errors or len(requests) == 1:
         return failure
-    message = (
-        f"row {done + 1} of {all_rows} failed: {failure.message}; "
-        f"{done} done, 1 failed, {all_rows - done - 1} not tried"
-    )
+    message = f"row {min(sending.errors) + 1} of {len(requests)}: {failure.message}"
     return PatqlError(failure.code, message, hint=failure.hint)

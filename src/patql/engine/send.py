@@ -78,6 +78,8 @@ class Sending:
     def run(self, upto: int) -> None:
         """Send the first `upto` requests, save those that were sent before; after a failure no more are begun."""
         first = self._begun
+        if first == upto:
+            return
         meter = self._state.meter(self._resource.id)
         meter.expected = upto - first
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, time
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,16 @@ from patql.engine.constants import Constants
 from patql.engine.instants import WIRE, wire_form
 from patql.kernel.errors import Code, SqlError
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
 PREFIX = "data__"
 """What StackQL's documents put before the names of a body's fields."""
+
+
+def takes(method: Method, name: str) -> bool:
+    """Whether a field of a method's body has that name, plain or as `data__name`."""
+    fields = method.body.columns if method.body else ()
+    return bool(_named(fields, name) or _named(fields, name.removeprefix(PREFIX)))
 
 
 def field(resource: Resource, method: Method, name: str) -> Column:
@@ -27,7 +36,7 @@ def field(resource: Resource, method: Method, name: str) -> Column:
     """
     plain = name.removeprefix(PREFIX)
     fields = method.body.columns if method.body else ()
-    found = _named(fields, plain)
+    found = _named(fields, name) or _named(fields, plain)
     if found is not None and not found.read_only:
         return found
     described = _named(resource.columns, plain)
@@ -79,6 +88,12 @@ def to_json(column: Column, value: object, constants: Constants) -> Any:  # noqa
         raise SqlError(Code.TYPE_MISMATCH, message) from None
 
 
+def encode(method: Method, fields: dict[str, Any]) -> bytes:
+    """The body of a request with these fields, under the key at which the method wants them."""
+    nested = method.body.nested if method.body else None
+    return _ENCODER.encode({nested: fields} if nested else fields)
+
+
 def _named(columns: Iterable[Column], name: str) -> Column | None:
     return next((c for c in columns if c.name.casefold() == name.casefold()), None)
 
@@ -98,7 +113,9 @@ def _integer(value: object) -> int:
 
 
 def _number(value: object) -> float:
-    return float(value)  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isfinite(number := float(value)):  # type: ignore[arg-type]
+        raise ValueError
+    return number
 
 
 def _boolean(value: object) -> bool:
@@ -107,8 +124,19 @@ def _boolean(value: object) -> bool:
     return value
 
 
-def _nested(value: object) -> Any:  # noqa: ANN401  (JSON)
-    return msgspec.json.decode(value) if isinstance(value, str) else value
+def _object(value: object) -> Any:  # noqa: ANN401  (JSON)
+    return _nested(value, dict)
+
+
+def _array(value: object) -> Any:  # noqa: ANN401  (JSON)
+    return _nested(value, list)
+
+
+def _nested(value: object, kind: type) -> Any:  # noqa: ANN401  (JSON)
+    found = msgspec.json.decode(value) if isinstance(value, str) else value
+    if not isinstance(found, kind):
+        raise TypeError
+    return found
 
 
 _CONVERSIONS: dict[str, Any] = {
@@ -116,6 +144,6 @@ _CONVERSIONS: dict[str, Any] = {
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,
-    "object": _nested,
-    "array": _nested,
+    "object": _object,
+    "array": _array,
 }

@@ -1,0 +1,129 @@
+"""The rows that WHERE names by a method's own parameters, where a resource has no way to read them first."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from sqlglot import exp
+
+from patql.catalog.document import Method, Parameter, Resource
+from patql.engine import query
+from patql.engine.bind import Value, as_argument
+from patql.engine.constants import Constants
+from patql.engine.dialect import DIALECT
+from patql.engine.plan import choose
+from patql.engine.scope import bare
+from patql.engine.state import State
+from patql.kernel.errors import Code, SqlError
+
+
+class Addressed:
+    """What a predicate gives the parameters of a resource's methods.
+
+    Args:
+        where: equalities with constants and IN lists, joined by AND.
+        resource: what it is about.
+        methods: those whose parameters it may name.
+        state: what it runs with.
+
+    Attributes:
+        method: the most specific of them that it gives all that it needs.
+
+    Raises:
+        SqlError: UNSUPPORTED where it is anything else, MISSING_PARAMETER.
+    """
+
+    def __init__(
+        self,
+        where: exp.Expr | None,
+        resource: Resource,
+        methods: Sequence[Method],
+        state: State,
+    ) -> None:
+        self._resource = resource
+        self._methods = methods
+        self._state = state
+        self._values: dict[str, list[Value]] = {}
+        for condition in _conditions(where):
+            parameter, values = self._given(condition)
+            earlier = self._values.get(parameter.name, values)
+            self._values[parameter.name] = [v for v in earlier if v in values]
+        given: dict[str, Value] = dict.fromkeys(self._values, "")
+        self.method = choose(resource, methods, given)
+        if strange := [name for name in given if self.method.parameter(name) is None]:
+            message = f"{self.method.name} of {resource.id} takes no {strange[0]}"
+            raise SqlError(Code.UNSUPPORTED, message)
+
+    def arguments(self) -> list[dict[str, Value]]:
+        """Each combination of the values."""
+        names = list(self._values)
+        values = product(*self._values.values())
+        return [dict(zip(names, some, strict=True)) for some in values]
+
+    def _given(self, condition: exp.Expr) -> tuple[Parameter, list[Value]]:
+        column, others = _sides(condition)
+        parameter = self._parameter(column.name) if column is not None else None
+        if parameter is None or others is None:
+            known = dict.fromkeys(p.name for m in self._methods for p in m.parameters)
+            message = (
+                f"{self._resource.id} has no method that finds rows for {condition.sql(DIALECT)}, or that acts on rows "
+                f"by their key: WHERE takes {' and '.join(known) or 'nothing'} here, by = and IN alone"
+            )
+            raise SqlError(Code.UNSUPPORTED, message)
+        values = [self._argument(parameter, v) for v in self._evaluated(others)]
+        return parameter, list(dict.fromkeys(v for v in values if v is not None))
+
+    def _parameter(self, name: str) -> Parameter | None:
+        """The one of that name, or the one that selects by that column."""
+        folded = name.casefold()
+        every = [p for m in self._methods for p in m.parameters]
+        exact = (p for p in every if p.name.casefold() == folded)
+        keys = (p for p in every if (p.key_column or "").casefold() == folded)
+        return next(exact, None) or next(keys, None)
+
+    def _evaluated(self, others: Sequence[exp.Expr] | exp.Query) -> list[object]:
+        if isinstance(others, exp.Query):
+            return [row[0] for row in query.run(others.copy(), self._state).rows()]
+        constants = Constants(self._state.relational)
+        for other in others:
+            if not constants.is_constant(other):
+                message = (
+                    f"{other.sql(DIALECT)} isn't one value for the whole statement"
+                )
+                raise SqlError(Code.UNSUPPORTED, message)
+        return [constants.value(other) for other in others]
+
+    def _argument(self, parameter: Parameter, value: object) -> Value | None:
+        """The value as the parameter takes it; None for NULL, to which nothing is equal."""
+        argument = as_argument(parameter, value)
+        if argument is None and value is not None:
+            message = f"{parameter.name} takes {parameter.type}, not {value!r}"
+            raise SqlError(Code.TYPE_MISMATCH, message)
+        return argument
+
+
+def _conditions(where: exp.Expr | None) -> Iterator[exp.Expr]:
+    waiting = [where] if where is not None else []
+    while waiting:
+        node = bare(waiting.pop())
+        if isinstance(node, exp.And):
+            waiting += (node.expression, node.this)
+        else:
+            yield node
+
+
+def _sides(
+    condition: exp.Expr,
+) -> tuple[exp.Column | None, Sequence[exp.Expr] | exp.Query | None]:
+    """The column of an equality or an IN, and what it is equal to one of."""
+    left = bare(condition.this) if isinstance(condition, (exp.EQ, exp.In)) else None
+    if isinstance(condition, exp.EQ):
+        right = bare(condition.expression)
+        if not isinstance(left, exp.Column):
+            left, right = right, bare(condition.this)
+        return (left if isinstance(left, exp.Column) else None), [right]
+    if not isinstance(condition, exp.In) or not isinstance(left, exp.Column):
+        return None, None
+    inner = condition.args.get("query")
+    if inner is not None:
+        return left, inner.unnest()
+    return left, condition.expressions or None

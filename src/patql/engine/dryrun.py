@@ -1,0 +1,118 @@
+"""What a statement would send: its requests as a result, with what is secret in them masked."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from patql.catalog.document import Auth, Method, Resource
+from patql.engine.lines import texts
+from patql.engine.plan import Plan
+from patql.engine.ports import Transport
+from patql.engine.request import build, locate
+from patql.engine.result import Result
+from patql.engine.state import State
+from patql.kernel.http import Request
+from patql.kernel.version import __version__
+
+MASK = "***"
+"""Stands for what is secret."""
+
+_BEARER = Auth("bearer", prefix="Bearer ")
+"""How requests are authorised where no document says it."""
+
+
+def preview(
+    resource: Resource,
+    method: Method,
+    requests: Sequence[Request],
+    state: State,
+    *,
+    rows: Sequence[str] | None = None,
+) -> Result:
+    """The requests, one a row, none of which is sent.
+
+    Args:
+        resource: whose target they would go to.
+        method: what they would call.
+        requests: in the order in which they would be begun.
+        state: what the statement runs with.
+        rows: what each acts on, None where they act on no rows that there are.
+    """
+    transport = state.transport_of(resource)
+    auth = state.catalog.provider(resource.id.partition(".")[0]).auth or _BEARER
+    shown: list[tuple[str, ...]] = [
+        _shown(method, request, auth, transport) for request in requests
+    ]
+    headings: tuple[str, ...] = ("request", "headers", "body")
+    count = f"{len(requests)} request{'' if len(requests) == 1 else 's'}"
+    if rows is not None:
+        headings = (resource.key or "row", *headings)
+        shown = [(row, *one) for row, one in zip(rows, shown, strict=True)]
+    result = texts(headings, shown)
+    result.message = f"dry run: {count} to send, and none was sent"
+    return result
+
+
+def tell_reads(steps: Plan, state: State) -> None:
+    """Say what was read to find the rows."""
+    for step in steps:
+        provider, service, name = step.view
+        resource = state.catalog.resource(provider, service, name.partition("#")[0])
+        request = build(step.method, step.arguments)
+        where = locate(state.transport_of(resource), request)
+        state.dialogue.note(f"dry run: the rows were found by {where}")
+
+
+def _shown(
+    method: Method, request: Request, auth: Auth, transport: Transport
+) -> tuple[str, ...]:
+    headers = [
+        (name.decode(), value.decode("latin-1")) for name, value in request.headers
+    ]
+    query = [request.query] if request.query else []
+    for one in _chain(auth):
+        if one.location == "query":
+            query.append(f"{one.name}={MASK}")
+        else:
+            headers.append((one.name.lower(), _credential(one, transport)))
+    headers.append(("user-agent", f"patql/{__version__}"))
+    base = request.base or transport.target
+    url = f"{base}{request.path}" if base.startswith("http") else request.path
+    return (
+        f"{request.method} {'?'.join([url, '&'.join(query)]) if query else url}",
+        "\n".join(f"{name}: {value}" for name, value in headers),
+        _masked(method, request.body),
+    )
+
+
+def _chain(auth: Auth) -> Iterator[Auth]:
+    following: Auth | None = auth
+    while following is not None and following.type != "null":
+        yield following
+        following = following.successor
+
+
+def _credential(auth: Auth, transport: Transport) -> str:
+    acting = f"{transport.acting}…" if transport.acting else MASK
+    match auth.type:
+        case "bearer":
+            return f"Bearer {acting}"
+        case "basic":
+            return f"Basic {MASK}"
+        case _:
+            return f"{auth.prefix}{MASK}"
+
+
+def _masked(method: Method, body: bytes) -> str:
+    """The body as it would be sent, save for the fields that are secrets by the document."""
+    columns = method.body.columns if method.body else ()
+    secrets = {c.name for c in columns if c.once or c.format == "password"}
+    if not body or not secrets:
+        return body.decode()
+    fields: dict[str, Any] = msgspec.json.decode(body)
+    nested = method.body.nested if method.body else None
+    inner = fields[nested] if nested else fields
+    for name in secrets & inner.keys():
+        inner[name] = MASK
+    return msgspec.json.encode(fields).decode()

@@ -1,0 +1,128 @@
+"""What UPDATE, REPLACE and DELETE act on: rows that are read first, else rows that WHERE names by parameters."""
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from patql.catalog.document import Access, Method, Resource
+from patql.engine import query
+from patql.engine.addressed import Addressed
+from patql.engine.bind import Value
+from patql.engine.dryrun import preview, tell_reads
+from patql.engine.found import Found, Match
+from patql.engine.plan import choose
+from patql.engine.result import Result
+from patql.engine.state import State
+from patql.engine.statement import Delete, Update
+from patql.kernel.errors import Code, SqlError
+from patql.kernel.http import Request
+
+
+class Target:
+    """The rows of a statement, and the method that acts on each.
+
+    Args:
+        statement: the UPDATE, REPLACE or DELETE.
+        resource: its target.
+        methods: those that could act on a row.
+        state: what it runs with.
+
+    Attributes:
+        resource: that which is given.
+        method: that which will.
+
+    Raises:
+        SqlError: no method can act on rows that are found so.
+    """
+
+    def __init__(
+        self,
+        statement: Update | Delete,
+        resource: Resource,
+        methods: Sequence[Method],
+        state: State,
+    ) -> None:
+        self._statement = statement
+        self.resource = resource
+        self._methods = methods
+        self._state = state
+        self._found: Found | None = None
+        # A method that doesn't select by the key may act on more than the rows that were found.
+        keyed = [m for m in methods if any(p.key_column for p in m.parameters)]
+        if resource.key is None or not keyed:
+            self._by: Addressed | str = self._address()
+            self.method = self._by.method
+            return
+        try:
+            self.method = choose(resource, keyed, _readable(resource, keyed))
+            self._by = resource.key
+        except SqlError as error:
+            self._by = self._address(error)
+            self.method = self._by.method
+
+    def matches(self, selected: Sequence[exp.Expr]) -> list[Match]:
+        """The rows, with what is `selected` of each.
+
+        Raises:
+            SqlError: the predicate can't be run as written, or fails on the data.
+            PatqlError: a server didn't answer for all rows.
+        """
+        by = self._by
+        if isinstance(by, str):
+            try:
+                return self._find(by, selected)
+            except SqlError as error:
+                if error.code is not Code.MISSING_PARAMETER:
+                    raise
+                by = self._address(error)
+                if by.method is not self.method:
+                    raise
+        row = self._constants(selected)
+        return [Match(arguments, row) for arguments in by.arguments()]
+
+    def returning(self, positions: Sequence[int]) -> Result:
+        """What a DELETE returns of the rows at these positions of `matches`, as they were."""
+        return self._found.returning(positions) if self._found else Result()
+
+    def preview(self, requests: Sequence[Request], matches: Sequence[Match]) -> Result:
+        """The requests, none of which is sent."""
+        if self._found:
+            tell_reads(self._found.steps, self._state)
+        names = [match.name for match in matches]
+        return preview(self.resource, self.method, requests, self._state, rows=names)
+
+    def _find(self, key: str, selected: Sequence[exp.Expr]) -> list[Match]:
+        found = Found(self._statement, key, self.method, selected, self._state)
+        self._found = found
+        return found.matches
+
+    def _address(self, otherwise: SqlError | None = None) -> Addressed:
+        """The rows that WHERE names itself; where it doesn't, `otherwise` is raised if there is one."""
+        statement = self._statement
+        if isinstance(statement, Delete) and statement.returning:
+            message = f"RETURNING gives rows as they were, and {self.resource.id} can't be read for this WHERE"
+            raise otherwise or SqlError(Code.UNSUPPORTED, message)
+        try:
+            return Addressed(statement.where, self.resource, self._methods, self._state)
+        except SqlError as error:
+            raise otherwise or error from None
+
+    def _constants(self, selected: Sequence[exp.Expr]) -> tuple[object, ...]:
+        if not selected or isinstance(self._statement, Delete):
+            return ()
+        (row,) = query.run(exp.select(*selected), self._state).rows()
+        return row
+
+
+def _readable(resource: Resource, methods: Sequence[Method]) -> dict[str, Value]:
+    """The parameters of methods that reading a row gives a value, with none yet."""
+    readers = resource.by_access(Access.SELECT)
+    columns = {column.name.casefold() for column in resource.columns}
+    return {
+        p.name: ""
+        for method in methods
+        for p in method.parameters
+        if p.key_column
+        or p.name.casefold() in columns
+        or any(reader.parameter(p.name) for reader in readers)
+    }
