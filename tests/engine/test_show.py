@@ -9,8 +9,11 @@ import pytest
 import yaml
 from tests.engine.conftest import World
 
-from patql.catalog.document import Provider
+from patql.catalog.document import Access, Provider
+from patql.catalog.load import from_folder
 from patql.catalog.names import Catalog
+from patql.engine.dialect import DIALECT
+from patql.engine.inputs import inputs
 from patql.engine.parse import parse
 from patql.engine.result import Result
 from patql.engine.statement import Exec, Scalar, Use, Variable
@@ -88,3 +91,48 @@ def test_use_refused(sql: str) -> None:
     with pytest.raises(SqlError) as error:
         parse(sql)
     assert error.value.line == 1
+
+
+SETS = Path(__file__).parents[3] / "shared" / "provider-docs"
+"""Documents that others wrote, where they are laid beside the checkout."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SETS.exists(), reason="no documents of others are there")
+@pytest.mark.parametrize(
+    "folder",
+    [path.parent for path in sorted(SETS.glob("*/*/*/provider.yaml"))],
+    ids=lambda folder: str(folder.relative_to(SETS)),
+)
+def test_every_resource_of_others(world: World, folder: Path, tmp_path: Path) -> None:
+    """Each service, resource and method of a provider can be shown, described and, where it takes that, inserted into."""
+    provider = from_folder("theirs", folder, tmp_path)
+    world.session.state.catalog = Catalog((provider,))
+
+    def rows(sql: str) -> list[Any]:
+        (result,) = world.session.run(sql)
+        return result.rows()
+
+    services = {name: title for _, name, title in rows("SHOW SERVICES IN theirs")}
+    for service in provider.services:
+        within = f'theirs."{service.name}"'
+        if service.missing:
+            assert services[service.name] == f"missing: {service.missing}"
+            continue
+        shown = rows(f"SHOW RESOURCES IN {within}")
+        assert [name for name, _ in shown] == [r.name for r in service.resources]
+        for resource in service.resources:
+            name = f'{within}."{resource.name}"'
+            methods = rows(f"SHOW EXTENDED METHODS IN {name}")
+            assert {m[0] for m in methods} == {m.name for m in resource.methods}
+            described = [column for column, _ in rows(f"DESCRIBE {name}")]
+            assert described == [column.name for column in resource.columns]
+            for method in resource.methods:
+                told = rows(f'DESCRIBE METHOD {name}."{method.name}"')
+                assert len(told) == len(inputs(method)) + len(method.columns)
+            if creators := resource.by_access(Access.INSERT):
+                ((text,),) = rows(f"SHOW INSERT INTO {name}")
+                tree = DIALECT.parse(text)[0]
+                assert tree is not None
+                named = [column.name for column in tree.this.expressions]
+                assert named in [[i.name for i in inputs(m)] for m in creators]

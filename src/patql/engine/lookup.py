@@ -25,17 +25,12 @@ def complete(name: Name, length: int, state: State) -> Name:
 
 
 def service_named(name: Name, state: State) -> Service:
-    """The service of that name, whose document was read.
+    """The service of that name.
 
     Raises:
-        PatqlError: UNKNOWN_NAME with the nearest names, or with why nothing is known of it.
+        PatqlError: UNKNOWN_NAME with the nearest names, or SCHEMA with why nothing is known of it.
     """
-    provider, service = complete(name, 2, state)
-    found = state.catalog.service(provider, service)
-    if found.missing is not None:
-        message = f"nothing is known of {provider}.{found.name}: {found.missing}"
-        raise SqlError(Code.UNKNOWN_NAME, message)
-    return found
+    return state.catalog.service(*complete(name, 2, state))
 
 
 def resource_named(name: Name, state: State) -> Resource:
@@ -44,9 +39,7 @@ def resource_named(name: Name, state: State) -> Resource:
     Raises:
         PatqlError: as `service_named`.
     """
-    whole = complete(name, 3, state)
-    service_named(whole[:2], state)
-    return state.catalog.resource(*whole)
+    return state.catalog.resource(*complete(name, 3, state))
 
 
 def method_named(name: Name, state: State) -> Method:
