@@ -32,7 +32,11 @@ def _detected(methods: tuple[Method, ...]) -> Iterator[tuple[str, tuple[str, str
 def _column(method: Method, parameter: str) -> str | None:
     folded = parameter.casefold()
     wanted = [folded, "id"] if folded.endswith("id") else [folded]
-    names = {column.name.casefold(): column.name for column in method.columns}
+    names = {
+        column.name.casefold(): column.name
+        for column in method.columns
+        if column.type not in ("object", "array")
+    }
     return next((names[name] for name in wanted if name in names), None)
 
 

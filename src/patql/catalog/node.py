@@ -12,6 +12,20 @@ MAX_HOPS = 32
 """How many references, or combined schemas, may lead to one another before they are taken for a circle."""
 
 
+MAX_VISITS = 5_000_000
+"""How many values of a document may be looked at: references can make a short one stand for an endless one."""
+
+
+class _Document:
+    """A whole document, into which `$ref: '#/…'` points, and how much of it was looked at."""
+
+    __slots__ = ("value", "visits")
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        self.visits = 0
+
+
 class Node:
     """A value inside a document.
 
@@ -19,22 +33,22 @@ class Node:
         value: as a YAML or JSON parser gave it.
         file: the document's name, for messages.
         steps: the keys that lead to the value; after a reference, those of its target.
-        root: the whole document's value, into which `$ref: '#/…'` points; None where that is `value` itself.
+        document: the whole document; None where that is `value` itself.
     """
 
-    __slots__ = ("_root", "file", "steps", "value")
+    __slots__ = ("_document", "file", "steps", "value")
 
     def __init__(
         self,
         value: object,
         file: str,
         steps: tuple[str, ...] = (),
-        root: object = None,
+        document: _Document | None = None,
     ) -> None:
         self.value = value
         self.file = file
         self.steps = steps
-        self._root = value if root is None else root
+        self._document = document or _Document(value)
 
     @property
     def place(self) -> str:
@@ -90,7 +104,7 @@ class Node:
             holder.fail("a list was expected")
         for position, value in enumerate(cast("list[object]", values)):
             place = (*holder.steps, str(position))
-            yield Node(value, self.file, place, self._root).followed()
+            yield Node(value, self.file, place, self._document).followed()
 
     def text(self, key: str, default: str = "") -> str:
         """The text at a key; what YAML took for a number is text again."""
@@ -134,14 +148,17 @@ class Node:
     def _target(self, reference: str) -> "Node":
         if not reference.startswith("#/"):
             self.fail(f"`{reference}` must point into the same document, as `#/…`")
-        node = Node(self._root, self.file, (), self._root)
+        node = Node(self._document.value, self.file, (), self._document)
         for step in reference[2:].split("/"):
             found = node.raw(step.replace("~1", "/").replace("~0", "~"))
             node = found or self.fail(f"`{reference}` leads nowhere")
         return node
 
     def _step(self, key: str, value: object) -> "Node":
-        return Node(value, self.file, (*self.steps, key), self._root)
+        self._document.visits += 1
+        if self._document.visits > MAX_VISITS:
+            self.fail("the document refers to itself too often to be read")
+        return Node(value, self.file, (*self.steps, key), self._document)
 
     def _mapping(self) -> Mapping[object, object]:
         value = self.value
