@@ -71,6 +71,13 @@ def test_a_pattern_takes_no_time_to_fail(shown: World) -> None:
     assert result.rows() == []
 
 
+@pytest.mark.parametrize("where", ["(" * 500 + "1" + ")" * 500, "- " * 500 + "1"])
+def test_a_predicate_that_is_too_deep(shown: World, where: str) -> None:
+    """What nests too deeply to be read, or to be written again, is refused in a sentence."""
+    with pytest.raises(SqlError, match="nested too deeply"):
+        list(shown.session.run(f"SHOW PROVIDERS WHERE {where} = 1"))
+
+
 def test_exec_takes_variables() -> None:
     """A parameter or the body may be a variable, and a number may be negative."""
     statement = parse("EXEC a.b.c.d @x = $name, @y = -1.5 @@json = $body")
