@@ -1,6 +1,6 @@
 """Bytes to columns: the rows of a response, typed by the document, as Arrow."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -66,6 +66,9 @@ class Decoder:
         """
         try:
             return self._envelope.open(body)
+        except UnicodeDecodeError:
+            message = f"{where} answered with text that isn't UTF-8"
+            raise PatqlError(Code.BAD_RESPONSE, message) from None
         except msgspec.DecodeError as error:
             wider = self._contradicted(body)
             if wider:
@@ -127,7 +130,7 @@ class Decoder:
             else:
                 column.extend(reading.take(more))
         if wider:
-            raise ContradictionError(wider)
+            raise ContradictionError(self._overflowing(columns) | wider)
 
     def batch(self, columns: Columns, where: str) -> arrow.RecordBatch:
         """Lists of values as Arrow; `where` names what was asked in an error.
@@ -137,21 +140,29 @@ class Decoder:
             PatqlError: BAD_RESPONSE where text isn't Unicode.
         """
         arrays: list[arrow.Array] = []
-        wider: dict[str, str] = {}
         for column, values in zip(self._columns, columns, strict=True):
-            reading = self._readings[column.name]
             try:
-                arrays.append(arrow.Array(values, type=reading.arrow))
+                kind = self._readings[column.name].arrow
+                arrays.append(arrow.Array(values, type=kind))
             except OverflowError:
-                wider[column.name] = reading.wider(_as_json(values)) or "VARCHAR"
+                raise ContradictionError(self._overflowing(columns)) from None
             except UnicodeEncodeError:
                 message = f"{where} answered with a {column.name} that isn't Unicode"
                 raise PatqlError(Code.BAD_RESPONSE, message) from None
-        if wider:
-            raise ContradictionError(wider)
         return arrow.RecordBatch.from_arrays(  # pyright: ignore[reportUnknownMemberType]  (its stubs)
             arrays, schema=self.schema
         )
+
+    def _overflowing(self, columns: Columns) -> dict[str, str]:
+        """The wider types of the columns with whole numbers of more than 64 bits, which the JSON decoder lets pass."""
+        found: dict[str, str] = {}
+        for column, values in zip(self._columns, columns, strict=True):
+            reading = self._readings[column.name]
+            if column.type == "integer" and not reading.is_raw:
+                numbers = (msgspec.Raw(msgspec.json.encode(v)) for v in values)
+                if wider := reading.wider(numbers):
+                    found[column.name] = wider
+        return found
 
     def read(self, body: bytes, where: str) -> arrow.RecordBatch:
         """The rows of one response as Arrow.
@@ -162,7 +173,3 @@ class Decoder:
         columns = self.columns()
         self.extend(columns, self.decode(body, where).rows)
         return self.batch(columns, where)
-
-
-def _as_json(values: list[Any]) -> Iterator[msgspec.Raw]:
-    return (msgspec.Raw(msgspec.json.encode(value)) for value in values)

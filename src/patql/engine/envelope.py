@@ -24,7 +24,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
         rows: each an object with the columns as fields, in order.
         pages: how many there are.
         results: rows in all pages.
-        next: the token or the URL of the next page.
+        next: the token or the URL of the next page, None on the last one.
     """
 
     rows: list[Any]
@@ -81,7 +81,8 @@ class Envelope:
             next(_at(value, self._ways[name]), None) if name in self._ways else None
             for name in ("pages", "results", "next", "whole")
         )
-        return Page(rows, pages, results, token if whole is None else whole)
+        following = token if whole is None else whole
+        return Page(rows, pages, results, None if following == "" else following)
 
     def _rows(self, found: Any) -> list[Any]:  # noqa: ANN401  (of a type made at run time)
         if not self._is_bare:
@@ -151,11 +152,11 @@ def _property(
     parts: Mapping[str, _Part], *, is_each: bool
 ) -> tuple[Any, Any, dict[str, Way]]:
     """The type of a property, what stands for it where it is absent, and the ways on from it."""
-    (name, first), *others = parts.items()
-    if not first.path:
-        if others:
+    if leaves := [name for name, part in parts.items() if not part.path]:
+        if len(parts) > 1:
             _refuse(parts)
-        return first.type, first.default, {name: ()}
+        (leaf,) = parts.values()
+        return leaf.type, leaf.default, {leaves[0]: ()}
     required = any(part.is_required for part in parts.values())
     if is_each:  # an element without rows has none
         parts = {name: _optional(part) for name, part in parts.items()}

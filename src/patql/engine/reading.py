@@ -143,7 +143,7 @@ def _text(value: msgspec.Raw) -> str:
     try:
         return str(bytes(value), "utf-8")
     except UnicodeDecodeError:
-        message = "the server sent a value that isn't UTF-8"
+        message = "the server answered with text that isn't UTF-8"
         raise PatqlError(Code.BAD_RESPONSE, message) from None
 
 

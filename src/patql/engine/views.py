@@ -56,7 +56,8 @@ def never_from(now: float) -> str:
 def _select(column: Column, wider: str | None, horizon: str) -> str:
     name = quote(column.name)
     if column.never:
-        return f"CASE WHEN {name} >= '{horizon}' THEN NULL ELSE {name} END AS {name}"
+        is_never = f"{name} >= '{horizon}' AND {name} LIKE '____-__-__T%'"
+        return f"CASE WHEN {is_never} THEN NULL ELSE {name} END AS {name}"
     kind = duckdb_type(column, wider)
     if kind is None:
         return name
