@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from patql.engine.parse import parse, split
+from patql.engine.statement import Explain, Insert, Local, Query, Update
 from patql.kernel.errors import Code, PatqlError, SqlError
 
 
@@ -15,11 +17,18 @@ from patql.kernel.errors import Code, PatqlError, SqlError
         ("SELEC 1", Code.UNSUPPORTED, "SELEC isn't accepted", (1, 1)),
         ("SELECT (1", Code.SYNTAX, "can't be read", (1, 9)),
         ("SELECT 1 FROM", Code.SYNTAX, "can't be read", (1, 10)),
-        ("SELECT 'a", Code.SYNTAX, "inside a quote", None),
-        ("SELECT /* a", Code.SYNTAX, "inside a quote or a comment", None),
+        ("SELECT 'a", Code.SYNTAX, "inside a quote", (1, 8)),
+        ("SELECT 'it''s\n' || \"a", Code.SYNTAX, "inside a quote", (2, 6)),
+        ("SELECT E'\\'' || 'a", Code.SYNTAX, "inside a quote", (1, 17)),
+        ("-- it's\nSELECT 1 -- \"\n, `a", Code.SYNTAX, "inside a quote", (3, 3)),
+        ("SELECT $$a$$, $x$ $$", Code.SYNTAX, "inside a quote", (1, 15)),
+        ("SELECT /* a", Code.SYNTAX, "inside a quote or a comment", (1, 8)),
         ("SELECT\n 1 1 1", Code.SYNTAX, "can't be read", (2, 4)),
-        ("SELECT ?", Code.UNSUPPORTED, "is a parameter", None),
-        ("SELECT $name", Code.UNSUPPORTED, "is a parameter", None),
+        ("SELECT ?", Code.UNSUPPORTED, "nothing gives ? a value", (1, 8)),
+        ("SELECT 1 WHERE 1 = :name", Code.UNSUPPORTED, "written as $name", (1, 1)),
+        ("SELECT $1", Code.SYNTAX, "a variable's name", (1, 9)),
+        ('SELECT $"x"', Code.SYNTAX, "a variable's name", (1, 9)),
+        ("SELECT $ x", Code.SYNTAX, "a variable's name", (1, 10)),
         ("EXEC", Code.SYNTAX, "the method's name", (1, 5)),
         ("EXEC a.b.c.d @x", Code.SYNTAX, "= after @x", (1, 16)),
         ("EXEC a.b.c.d @x =", Code.SYNTAX, "a value", (1, 18)),
@@ -184,3 +193,141 @@ def test_any_text_is_read_or_refused(sql: str) -> None:
             parse(statement)
     except PatqlError:
         pass
+
+
+WHY_NOT = {
+    "AUTH LOGIN linode": "credentials",
+    "AUTH REVOKE linode": "credentials",
+    'SET "$.auth.google.x" = 1': "credentials",
+    "SLEEP 500": "a statement ends when the server has answered",
+    "PURGE CACHE": "nothing is cached",
+    "NATIVEQUERY 'SELECT 1'": "every SELECT is DuckDB's own",
+    "BEGIN": "no transactions",
+    "COMMIT": "no transactions",
+    "ROLLBACK": "no transactions",
+    "REFRESH MATERIALIZED VIEW v": "keeps a copy",
+    "CREATE MATERIALIZED VIEW v AS SELECT 1": "keeps a copy",
+    "CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT 1": "keeps a copy",
+    "DROP MATERIALIZED VIEW v": "keeps a copy",
+    "CREATE MACRO f() AS 1": "a subquery or a view",
+    "CREATE SECRET (TYPE s3)": "credentials",
+    "DROP INDEX i": "local tables",
+    "REPLACE INTO a.b.c VALUES (1)": "REPLACE resource SET",
+    "INSERT /*+ AWAIT */ INTO a.b.c (x) VALUES (1)": "AWAIT isn't accepted",
+    "EXEC /*+ AWAIT */ a.b.c.d": "AWAIT isn't accepted",
+    "INSERT INTO a.b.c (x) SELECT <<<jsonnet {} >>>": "<<<jsonnet isn't accepted",
+    "SELECT (EXEC a.b.c.d)": "where a table may stand",
+    "SELECT 1 WHERE 1 IN (EXEC a.b.c.d @x = 1)": "where a table may stand",
+    "ALTER TABLE t ADD COLUMN x INTEGER DEFAULT (SELECT 1)": "takes no query",
+    "COPY t": "isn't accepted in this form",
+    "CREATE TABLE t (a INTEGER) WITH NONSENSE": "isn't accepted",
+    "EXPLAIN": "the statement that is to be explained",
+    "EXPLAIN EXPLAIN SELECT 1": "the statement that is to be explained",
+    "EXPLAIN ANALYZE": "the statement that is to be explained",
+    "DROP": "TABLE or VIEW",
+    "DROP `t`": "TABLE or VIEW",
+    "DROP TABLE t, u": "the end of the statement",
+    "SELECT * FROM (EXEC a.b.c.d @x = ) t": "a value",
+    "SELECT * FROM (EXEC a.b.c.d @x = 1": "isn't closed",
+}
+
+
+@pytest.mark.parametrize("sql", WHY_NOT)
+def test_refusals_say_why_and_where(sql: str) -> None:
+    """What StackQL or DuckDB would take is refused with its own sentence, and its place."""
+    with pytest.raises(SqlError, match="line 1, column") as error:
+        parse(sql)
+    assert WHY_NOT[sql] in str(error.value)
+
+
+def test_other_hints_are_comments() -> None:
+    """A hint that changes nothing here is ignored; in quotes it isn't one."""
+    for sql in (
+        "SELECT /*+ SHOWRESULTS */ 1",
+        "SELECT '/*+ AWAIT */'",
+        "SELECT 'a' /* AWAIT */",
+        "DELETE /*+ NOSTATUS */ FROM a.b.c",
+    ):
+        parse(sql)
+
+
+def test_variables_are_known_or_named() -> None:
+    """An unknown one is refused with those that there are and the way to give it; keywords can be names, case is nothing."""
+    assert isinstance(parse("SELECT $limit, $A", ["LIMIT", "a"]), Query)
+    with pytest.raises(SqlError, match=r"no variable \$b; there are \$a") as error:
+        parse("SELECT\n $b", ["a"])
+    assert (error.value.line, error.value.column) == (2, 2)
+    assert error.value.hint == "--var b=VALUE gives it a value."
+    with pytest.raises(SqlError, match="there are none"):
+        parse("EXEC a.b.c.d @x = $b", [])
+    parse("SELECT '$b', $$ $b $$ -- $b", [])
+
+
+def test_exec_as_a_table() -> None:
+    """Each stands in the tree as a table of its own name, wherever a table may stand."""
+    statement = parse(
+        "WITH c AS (SELECT * FROM (EXEC a.b.c.d @x = 1) t) "
+        "SELECT * FROM c JOIN (EXECUTE a.b.c.e @@json = '{}') u ON true"
+    )
+    assert isinstance(statement, Query)
+    assert statement.text is None
+    assert [e.name[3] for e in statement.execs] == ["d", "e"]
+    names = {table.name for table in statement.tree.find_all(exp.Table)}
+    assert names == {"c", "exec#1", "exec#2"}
+    assert isinstance(parse("SELECT (exec) FROM t"), Query)
+    insert = parse("INSERT INTO a.b.c (x) SELECT y FROM (EXEC a.b.c.d) t")
+    assert isinstance(insert, Insert)
+    assert len(insert.execs) == 1
+    assert len(parse("CREATE TABLE t AS FROM (EXEC a.b.c.d) t").execs) == 1  # type: ignore[union-attr]
+
+
+def test_replace() -> None:
+    """REPLACE is an UPDATE that replaces."""
+    statement = parse("REPLACE a.b.c SET x = 1 WHERE id = 2 RETURNING x")
+    assert isinstance(statement, Update)
+    assert statement.replaces
+    assert not getattr(parse("UPDATE a.b.c SET x = 1"), "replaces", True)
+
+
+def test_explain() -> None:
+    """It holds the statement; places in its text are those in the whole."""
+    statement = parse("EXPLAIN\nANALYZE SELECT 1")
+    assert isinstance(statement, Explain)
+    assert statement.analyze
+    assert isinstance(statement.statement, Query)
+    assert statement.statement.text == "       \n        SELECT 1"
+    with pytest.raises(SqlError) as error:
+        parse("EXPLAIN SELECT 1 1 1")
+    assert (error.value.line, error.value.column) == (1, 18)
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind", "target"),
+    [
+        ("CREATE TABLE t (a INTEGER)", "CREATE TABLE", ("t",)),
+        (
+            "CREATE OR REPLACE TEMP TABLE main.t AS SELECT 1",
+            "CREATE TABLE",
+            ("main", "t"),
+        ),
+        ("CREATE VIEW IF NOT EXISTS v AS FROM t", "CREATE VIEW", ("v",)),
+        ("DROP TABLE IF EXISTS t", "DROP TABLE", ("t",)),
+        ("DROP VIEW `my view` CASCADE", "DROP VIEW", ("my view",)),
+        ("ALTER TABLE t ADD COLUMN b INTEGER", "ALTER TABLE", ("t",)),
+        ("TRUNCATE t", "TRUNCATE", ("t",)),
+        ("TRUNCATE TABLE t", "TRUNCATE", ("t",)),
+        ("INSERT INTO t VALUES (1)", "INSERT", ("t",)),
+        ("REPLACE t SET a = 1", "REPLACE", ("t",)),
+        ("UPDATE profile.tokens SET a = 1", "UPDATE", ("profile", "tokens")),
+        ("DELETE FROM t USING u", "DELETE", ("t",)),
+        ("COPY t (a) FROM 'x.csv' (HEADER)", "COPY", ("t",)),
+        ("COPY (SELECT 1) TO 'x.csv'", "COPY", ()),
+        ("COPY t TO $file", "COPY", ()),
+    ],
+)
+def test_local(sql: str, kind: str, target: tuple[str, ...]) -> None:
+    """What changes local tables or files is told by its kind and target."""
+    statement = parse(sql)
+    assert isinstance(statement, Local)
+    assert (statement.kind, statement.target) == (kind, target)
+    assert "`" not in (statement.text or "")

@@ -103,7 +103,7 @@ def _plain(rows: list[Any]) -> list[str]:
     [
         "ATTACH 'x.db' AS x",
         "COPY (SELECT 1) TO 'x.csv'",
-        "CREATE TABLE x AS SELECT 1",
+        "CREATE SCHEMA x",
         "DROP TABLE x",
         "EXPORT DATABASE 'x'",
         "IMPORT DATABASE 'x'",
@@ -117,7 +117,6 @@ def _plain(rows: list[Any]) -> list[str]:
         "VACUUM",
         "BEGIN",
         "COMMIT",
-        "USE linode",
         "EXPLAIN SELECT 1",
         "PREPARE p AS SELECT 1",
         "EXECUTE p",

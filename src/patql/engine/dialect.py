@@ -4,6 +4,7 @@ It is a `Dialect` with another tokenizer and nothing else: sqlglot's parsers and
 compiled form is installed, and its DuckDB parser reads DuckDB's statements as DuckDB does.
 """
 
+import logging
 from typing import ClassVar
 
 from sqlglot.dialects.duckdb import DuckDB
@@ -13,6 +14,9 @@ _OUR_OWN_WORDS = frozenset(
     {"EXPLAIN", "SHOW", "EXECUTE", "DESCRIBE", "DESC", "CALL", "REFRESH"}
 )
 _THEIRS = DuckDB.Tokenizer
+
+# It tells the log of statements that it can't read; we tell the person, who would see both.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
 
 class PatqlDialect(DuckDB):

@@ -1,16 +1,19 @@
 """The relational engine: a locked-down DuckDB in which resources stand as views over fetched rows."""
 
+import os
 import re
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
 from patql.engine.result import ResultColumn
+from patql.engine.statement import STOPPED
 from patql.kernel.errors import Code, PatqlError, SqlError
 
 if TYPE_CHECKING:
@@ -18,15 +21,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Every way out of the process is closed before a statement is run, and the lock keeps it closed.
-_LOCKED = {
+_CONFIGURATION = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "enable_external_access": "false",
     "memory_limit": "60%",
     "python_enable_replacements": "false",
     "temp_directory": "",
 }
+_LOCAL = "local"
+"""The name of the database in which local tables last."""
+
+_OWN = frozenset({_LOCAL, "memory", "system", "temp"})
+"""The names of DuckDB's databases that no provider can have."""
+
+_FILE = re.compile(
+    r"://|[/\\*]|\.(csv|tsv|parquet|json|jsonl|ndjson)(\.(gz|zst))?$", re.IGNORECASE
+)
+"""What DuckDB takes for a file where it stands in the place of a table."""
+
+_PATIENCE = 0.05
+"""Seconds after which a computation is told again to end: DuckDB forgets what it is told before it has begun."""
 _PRESENT = {
     "now": "TIMESTAMPTZ",
     "get_current_timestamp": "TIMESTAMPTZ",
@@ -50,6 +64,7 @@ _CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
     (duckdb.SyntaxException, Code.SYNTAX),
     (duckdb.CatalogException, Code.UNKNOWN_NAME),
     (duckdb.PermissionException, Code.UNSUPPORTED),
+    (duckdb.InterruptException, Code.CANCELLED),
     (duckdb.NotImplementedException, Code.UNSUPPORTED),
     (duckdb.BinderException, Code.TYPE_MISMATCH),
 )
@@ -72,25 +87,78 @@ class UnknownColumnError(SqlError):
 
 
 class Relational:
-    """One DuckDB connection; not for two threads at once. Close it."""
+    """One DuckDB connection; not for two threads at once. Close it.
 
-    def __init__(self) -> None:
-        self._connection = duckdb.connect(config=dict(_LOCKED))
+    Args:
+        files: whether the files of this machine can be reached.
+        local: the DuckDB file that local tables last in; None keeps them in memory.
+        variables: the values of `$name`, each text; names in any case.
+        on_interrupt: told of Ctrl-C while something is computed, so that what it waits for can be ended too.
+
+    Raises:
+        PatqlError: USAGE or UNAVAILABLE, where the file can't be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        files: bool = False,
+        local: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+        on_interrupt: Callable[[], None] | None = None,
+    ) -> None:
+        self._connection = duckdb.connect(config=dict(_CONFIGURATION))
+        self._files = files
+        self._local = local
+        self._variables = {k.casefold(): v for k, v in (variables or {}).items()}
+        self._on_interrupt = on_interrupt or self.interrupt
+        self._answers: SimpleQueue[tuple[Any] | Exception | None] | None = None
+        self._accepted = "SELECT"
+        self._makes: tuple[str, ...] = ()
+        self._tables: list[tuple[str, ...]] | None = None
         self._providers = set[str]()
         self._schemas = set[tuple[str, str]]()
         self._published = dict[str, str]()
         self._now = 0.0
         self._knows_now = False
-        setup = "SET TimeZone = 'UTC'; SET lock_configuration = true"
+        if local is not None:
+            self._open(local)
+        # Ways out of the process are closed before a statement is run, and the lock keeps them closed.
+        setup = (
+            f"SET enable_external_access = {'true' if files else 'false'}; "
+            "SET TimeZone = 'UTC'; SET lock_configuration = true"
+        )
         self._connection.execute(setup)
 
+    def _open(self, local: Path) -> None:
+        path = str(local).replace("'", "''")
+        try:
+            with self._private():
+                self._connection.execute(f"ATTACH '{path}' AS {_LOCAL} (TYPE duckdb)")
+            self._connection.execute(f"USE {_LOCAL}")
+        except duckdb.Error as error:
+            self._connection.close()
+            raise _not_opened(local, error) from None
+
+    @contextmanager
+    def _private(self) -> Generator[None]:
+        """What is written meanwhile is for its owner alone: the file of local tables, and the log beside it."""
+        theirs = os.umask(0o077) if self._local is not None else None
+        try:
+            yield
+        finally:
+            if theirs is not None:
+                os.umask(theirs)
+
     def interrupt(self) -> None:
-        """End what is being computed; from any thread."""
-        self._connection.interrupt()
+        """End what is being computed, if anything is; from any thread."""
+        if (waiting := self._answers) is not None:
+            waiting.put(None)
 
     def close(self) -> None:
-        """Free its memory."""
-        self._connection.close()
+        """Free its memory, and write what lasts."""
+        with self._private():
+            self._connection.close()
 
     def set_now(self, seconds: float) -> None:
         """Fix the instant that `now()` and its kin give; `seconds` since the epoch."""
@@ -130,6 +198,9 @@ class Relational:
 
     def _require_schema(self, provider: str, service: str) -> None:
         if provider not in self._providers:
+            if provider.strip('"').casefold() in _OWN:
+                message = f"no provider can be named {provider}: it is the name of a database of DuckDB's"
+                raise SqlError(Code.UNSUPPORTED, message)
             self._connection.execute(f"ATTACH ':memory:' AS {provider}")
             self._providers.add(provider)
         if (provider, service) not in self._schemas:
@@ -138,34 +209,90 @@ class Relational:
             )
             self._schemas.add((provider, service))
 
+    def has_table(self, parts: Sequence[str]) -> bool:
+        """Whether a name is that of a local table or view, of one that the statement makes, or of a file.
+
+        Raises:
+            SqlError: UNSUPPORTED for a file, where files can't be reached.
+        """
+        folded = tuple(part.casefold() for part in parts)
+        if folded == self._makes or any(map(_names(folded), self._local_tables())):
+            return True
+        if len(parts) != 1 or not _FILE.search(parts[0]):
+            return False
+        if not self._files:
+            raise SqlError(Code.UNSUPPORTED, no_files(f"{parts[0]!r}"))
+        return True
+
+    def columns_of(self, parts: Sequence[str]) -> tuple[ResultColumn, ...]:
+        """The columns of what `has_table`.
+
+        Raises:
+            SqlError: it can't be read.
+        """
+        with translated(placed=False):
+            sql = f"SELECT * FROM {'.'.join(map(quote, parts))}"
+            return _columns(self._connection.sql(sql))
+
+    def _local_tables(self) -> list[tuple[str, ...]]:
+        """The full names, in lower case, of tables and views that aren't ours or DuckDB's."""
+        if self._tables is None:
+            listed = self._connection.execute(
+                "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE NOT internal UNION ALL "
+                "SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal"
+            ).fetchall()
+            self._tables = [tuple(map(str.casefold, name)) for name in listed]
+        ours = {provider.strip('"').casefold() for provider in self._providers}
+        sources = {("temp", "main", name) for name in self._published.values()}
+        return [n for n in self._tables if n[0] not in ours and n not in sources]
+
+    @contextmanager
+    def accepting(self, kind: str, makes: Sequence[str] = ()) -> Generator[None]:
+        """Let statements of this DuckDB type be described and run, beside SELECT; `makes` is the name of what it makes."""
+        self._accepted = kind
+        self._makes = tuple(part.casefold() for part in makes)
+        try:
+            yield
+        finally:
+            self._accepted, self._makes = "SELECT", ()
+            self._tables = None
+
     def describe(self, sql: str, *, placed: bool = True) -> tuple[ResultColumn, ...]:
         """The columns that a query would return; `placed` where errors may point into the text, as it was written.
+
+        Of a statement that isn't a query nothing is told, but it is checked as one is.
 
         Raises:
             SqlError: the query can't be run as written.
         """
-        with translated(placed=placed):
-            relation = self._select(sql)
-            return tuple(
-                ResultColumn(name, str(kind))
-                for name, kind in zip(relation.columns, relation.types, strict=True)
-            )
+        with translated(placed=placed, hint=self._hint(sql)):
+            statement = self._statement(sql)
+            if statement.type.name == "SELECT":
+                return _columns(self._relation(sql, statement))
+        self._require_now(sql)
+        with translated(placed=placed, hint=self._hint(sql), above=1):
+            values = self._values(statement)
+            self._connection.execute(f"EXPLAIN\n{sql}", values or None)
+        return ()
 
     def run(
         self, sql: str, *, placed: bool = True
     ) -> tuple[tuple[ResultColumn, ...], duckdb.DuckDBPyRelation]:
-        """Run one SELECT to its end; the rows stay in memory until they are read. `placed` as in `describe`.
+        """Run one statement to its end; the rows stay in memory until they are read. `placed` as in `describe`.
 
         Raises:
             SqlError: the query can't be run as written, or fails on the data.
+            PatqlError: CANCELLED, where it was interrupted.
         """
-        with translated(placed=placed):
-            relation = self._select(sql)
-            columns = tuple(
-                ResultColumn(name, str(kind))
-                for name, kind in zip(relation.columns, relation.types, strict=True)
-            )
-            return columns, self._compute(relation.materialize)
+        with translated(placed=placed, hint=self._hint(sql)):
+            statement = self._statement(sql)
+            if statement.type.name == "SELECT":
+                relation = self._relation(sql, statement)
+                columns = _columns(relation)
+                return columns, self._compute(relation.materialize)
+            with self._private() if statement.type.name != "COPY" else nullcontext():
+                relation = self._compute(lambda: self._relation(sql, statement))
+            return _columns(relation), relation
 
     def value(self, sql: str, *parameters: object) -> Any:  # noqa: ANN401  (whatever DuckDB gives)
         """The one value of a constant expression.
@@ -174,48 +301,130 @@ class Relational:
             SqlError: the expression can't be evaluated.
         """
         self._require_now(sql)
-        with translated(placed=False):
+        query = f"SELECT {sql}"
+        with translated(placed=False, hint=self._hint(sql)):
+            given: Any = list(parameters)
+            if not parameters and "$" in sql:
+                given = self._values(self._connection.extract_statements(query)[0])
             rows = self._compute(
-                lambda: self._connection.execute(
-                    f"SELECT {sql}", list(parameters)
-                ).fetchall()
+                lambda: self._connection.execute(query, given).fetchall()
             )
         return rows[0][0]
 
     def _compute(self, work: Callable[[], T]) -> T:
         """Let DuckDB work in a thread of its own: in the main thread it may not notice Ctrl-C before it is done."""
-        answers: SimpleQueue[tuple[T] | Exception] = SimpleQueue()
+        answers: SimpleQueue[tuple[T] | Exception | None] = SimpleQueue()
+        self._answers = answers
         Thread(target=_answer, args=(work, answers), daemon=True).start()
         try:
             answer = answers.get()
         except KeyboardInterrupt:
-            self._connection.interrupt()
-            answers.get()
-            message = "stopped before the answer was there"
-            raise PatqlError(Code.CANCELLED, message) from None
+            self._on_interrupt()
+            self._end(answers)
+            raise PatqlError(Code.CANCELLED, STOPPED) from None
+        finally:
+            self._answers = None
+        if answer is None:
+            answer = self._end(answers)
+        if isinstance(answer, duckdb.InterruptException):
+            raise PatqlError(Code.CANCELLED, STOPPED)
         if isinstance(answer, Exception):
             raise answer
         return answer[0]
 
-    def _select(self, sql: str) -> duckdb.DuckDBPyRelation:
-        self._require_now(sql)
-        # What reads as one SELECT to us must be one SELECT to DuckDB: the two tokenizers could disagree.
+    def _end(
+        self, answers: "SimpleQueue[tuple[T] | Exception | None]"
+    ) -> tuple[T] | Exception:
+        """Tell DuckDB to end until it does; it may have been done already."""
+        while True:
+            self._connection.interrupt()
+            try:
+                answer = answers.get(timeout=_PATIENCE)
+            except Empty:
+                continue
+            if answer is not None:
+                return answer
+
+    def _statement(self, sql: str) -> duckdb.Statement:
+        # What reads as one statement to us must be one of the same kind to DuckDB: the two tokenizers could disagree.
         statements = self._connection.extract_statements(sql)
-        if (
-            len(statements) != 1
-            or statements[0].type is not duckdb.StatementType.SELECT
+        if len(statements) != 1 or statements[0].type.name not in (
+            "SELECT",
+            self._accepted,
         ):
-            raise SqlError(
-                Code.UNSUPPORTED, "this isn't one SELECT to the relational engine"
-            )
-        return self._connection.sql(sql)
+            message = f"this isn't one {self._accepted} to the relational engine"
+            raise SqlError(Code.UNSUPPORTED, message)
+        return statements[0]
+
+    def _relation(
+        self, sql: str, statement: duckdb.Statement
+    ) -> duckdb.DuckDBPyRelation:
+        self._require_now(sql)
+        return self._connection.sql(sql, params=self._values(statement) or None)
+
+    def _values(self, statement: duckdb.Statement) -> dict[str, str]:
+        """The variables that a statement uses. DuckDB takes each for a text in quotes, which fits where a literal would."""
+        return {
+            name: self._variables[name.casefold()]
+            for name in statement.named_parameters
+            if name.casefold() in self._variables
+        }
+
+    def _hint(self, sql: str) -> str | None:
+        if "$" not in sql or not self._variables:
+            return None
+        return (
+            "A variable is a text: write CAST($name AS INTEGER) where that doesn't do."
+        )
 
 
-def _answer(work: Callable[[], T], answers: SimpleQueue[tuple[T] | Exception]) -> None:
+def _answer(
+    work: Callable[[], T], answers: "SimpleQueue[tuple[T] | Exception | None]"
+) -> None:
     try:
         answers.put((work(),))
     except Exception as error:  # noqa: BLE001  (it is raised where the answer is waited for)
         answers.put(error)
+
+
+def _columns(relation: duckdb.DuckDBPyRelation) -> tuple[ResultColumn, ...]:
+    return tuple(
+        ResultColumn(name, str(kind))
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+    )
+
+
+def _names(parts: tuple[str, ...]) -> Callable[[tuple[str, ...]], bool]:
+    """Whether a name of a table may stand for the one with that full name, database.schema.table."""
+    return lambda full: (
+        parts
+        in (
+            full,
+            full[1:],
+            full[2:],
+            (full[0], full[2]) if full[1] == "main" else full,
+        )
+    )
+
+
+def _not_opened(local: Path, error: duckdb.Error) -> PatqlError:
+    reason = str(error).partition(": ")[2].partition("\n")[0]
+    if "lock on file" in reason:
+        message = f"{local} is in use by another process"
+        return PatqlError(
+            Code.UNAVAILABLE, message, hint="Only one at a time can open it."
+        )
+    if "already attached" in reason:
+        message = f"{local} is open in another session of this process"
+        return PatqlError(Code.UNAVAILABLE, message)
+    if "not a valid DuckDB database" in reason:
+        return PatqlError(Code.USAGE, f"{local} isn't a DuckDB file")
+    return PatqlError(Code.USAGE, f"{local} can't be opened: {reason}")
+
+
+def no_files(what: str) -> str:
+    """Why a session without files refuses something."""
+    return f"{what} is a file, and this session can't reach files"
 
 
 def quote(name: str) -> str:
@@ -224,31 +433,42 @@ def quote(name: str) -> str:
 
 
 @contextmanager
-def translated(*, placed: bool) -> Generator[None]:
-    """DuckDB's errors as ours, with the place in the statement where DuckDB knows it and it is the person's own."""
+def translated(
+    *, placed: bool, hint: str | None = None, above: int = 0
+) -> Generator[None]:
+    """DuckDB's errors as ours, with the place in the statement where DuckDB knows it and it is the person's own.
+
+    Args:
+        placed: whether it is.
+        hint: what to say of a mismatch of types.
+        above: lines that stand before the person's own.
+    """
     try:
         yield
     except duckdb.Error as error:
-        raise _translate(error, placed=placed) from None
+        raise _translate(error, hint, above if placed else None) from None
     except RuntimeError as error:
         # duckdb.Error's C++ kin that the binding doesn't map, such as a relation without a result.
         raise SqlError(Code.EVALUATION, str(error)) from None
 
 
-def _translate(error: duckdb.Error, *, placed: bool) -> PatqlError:
+def _translate(error: duckdb.Error, hint: str | None, above: int | None) -> PatqlError:
     text = str(error)
-    line = _CARET.search(text) if placed else None
+    line = _CARET.search(text) if above is not None else None
     summary = _CARET.sub("", text)
     summary = summary.partition(": ")[2] or summary
     message, _, details = summary.partition("\n")
     code = next(
         (code for kind, code in _CODES if isinstance(error, kind)), Code.EVALUATION
     )
-    number, column = (int(line[1]), _caret(text)) if line else (None, None)
+    number = int(line[1]) - (above or 0) if line else None
+    column = _caret(text) if line else None
     if missing := _COLUMN.search(message):
         return UnknownColumnError(missing[1] or missing[2], number, column)
-    hint = None if _EXTENSION in details else details.strip()
-    return SqlError(code, message, line=number, column=column, hint=hint or None)
+    advice = None if _EXTENSION in details else details.strip()
+    if hint and code is Code.TYPE_MISMATCH:
+        advice = hint
+    return SqlError(code, message, line=number, column=column, hint=advice or None)
 
 
 def _caret(text: str) -> int | None:

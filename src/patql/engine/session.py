@@ -1,15 +1,37 @@
 """A session: statements in, results out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Timer
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from patql.catalog.names import Catalog
 from patql.engine.ports import Dialogue, Transport
 from patql.engine.result import Result
 from patql.engine.state import Options, State
+from patql.engine.statement import STOPPED
 from patql.kernel.clock import Clock
 from patql.kernel.errors import Code, PatqlError
+
+
+class Alarm(Protocol):
+    """A timer, as `threading.Timer` is one."""
+
+    def start(self) -> None:
+        """Count from now."""
+        ...
+
+    def cancel(self) -> None:
+        """Count no further."""
+        ...
+
+
+def alarm(seconds: float, ring: Callable[[], None]) -> Alarm:
+    """A timer that doesn't keep the process alive."""
+    timer = Timer(seconds, ring)
+    timer.daemon = True
+    return timer
 
 
 class Session:
@@ -22,6 +44,7 @@ class Session:
         dialogue: whoever is to be told and asked.
         transports: the targets of providers that have their own, by the provider's name.
         options: how statements are run.
+        alarm: makes the timer that ends a statement.
     """
 
     def __init__(
@@ -33,6 +56,7 @@ class Session:
         *,
         transports: Mapping[str, Transport] | None = None,
         options: Options | None = None,
+        alarm: Callable[[float, Callable[[], None]], Alarm] = alarm,
     ) -> None:
         self.state = State(
             catalog,
@@ -43,6 +67,7 @@ class Session:
             options=options,
         )
         self._clock = clock
+        self._alarm = alarm
 
     def run(self, sql: str) -> Iterator[Result]:
         """The results of a script, statement by statement; each runs when its result is asked for.
@@ -55,10 +80,36 @@ class Session:
 
         for text in self.statements(sql):
             self.state.begin(self._clock.now())
-            try:
-                yield from execute(parse(text), self.state)
-            finally:
-                self.state.end()
+            with self._stoppable():
+                statement = parse(text, self.state.options.variables)
+                yield from execute(statement, self.state)
+
+    @contextmanager
+    def _stoppable(self) -> Generator[None]:
+        """A statement that ends when it has taken the time that it may take, and says why it was stopped if it was.
+
+        Raises:
+            PatqlError: why it was stopped; its hint is what the statement itself said of that.
+        """
+        seconds = self.state.options.timeout
+        timer = self._alarm(seconds, self._expire) if seconds is not None else None
+        if timer is not None:
+            timer.start()
+        try:
+            yield
+        except PatqlError as error:
+            reason = self.state.stopped
+            if reason is None or reason.message == error.message:
+                raise
+            raise PatqlError(reason.code, reason.message, hint=error.message) from None
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self.state.end()
+
+    def _expire(self) -> None:
+        message = f"the statement took longer than {self.state.options.timeout:g} s"
+        self.state.stop(PatqlError(Code.CANCELLED, message))
 
     def statements(self, sql: str) -> list[str]:
         """The statements of a script, as written.
@@ -72,9 +123,7 @@ class Session:
 
     def cancel(self) -> None:
         """End the statement that is being run, at once; from any thread. It raises CANCELLED."""
-        self.state.stop(
-            PatqlError(Code.CANCELLED, "stopped before the answer was there")
-        )
+        self.state.stop(PatqlError(Code.CANCELLED, STOPPED))
 
     def close(self) -> None:
         """Free the relational engine and the transports."""

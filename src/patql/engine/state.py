@@ -11,7 +11,8 @@ from patql.catalog.document import Resource
 from patql.catalog.names import Catalog
 from patql.engine.meter import Meter
 from patql.engine.ports import Dialogue, Transport
-from patql.kernel.errors import PatqlError
+from patql.engine.statement import STOPPED, Name
+from patql.kernel.errors import Code, PatqlError, SqlError
 
 if TYPE_CHECKING:
     from patql.engine.relate import Relational
@@ -90,14 +91,54 @@ class State:
         if self._relational is None:
             from patql.engine.relate import Relational
 
-            self._relational = Relational()
+            self._relational = Relational(
+                files=self.options.files,
+                local=self.options.local,
+                variables=self.options.variables,
+                on_interrupt=lambda: self.stop(PatqlError(Code.CANCELLED, STOPPED)),
+            )
             self._relational.set_now(self.now)
         return self._relational
+
+    def variable(self, name: str) -> str:
+        """The value of `$name`, in any case; the parser has seen that there is one."""
+        folded = name.casefold()
+        return next(
+            v for k, v in self.options.variables.items() if k.casefold() == folded
+        )
 
     def transport_of(self, resource: Resource) -> Transport:
         """The target that answers for a resource."""
         provider = resource.id.partition(".")[0]
         return self._transports.get(provider, self.transport)
+
+    def complete(self, name: Name) -> Name:
+        """The full name of the resource that a name means, USE having given its first parts; others as they are.
+
+        Raises:
+            SqlError: UNSUPPORTED where it is the name of a local table too.
+        """
+        whole = (*self.default, *name)
+        if len(name) >= 3 or len(whole) != 3 or not self._is_resource(whole):
+            return name
+        if self.is_local(name):
+            told = ".".join(name)
+            message = f"{told} is a local table, and by USE {'.'.join(whole)} too"
+            hint = "Write the resource's whole name; a local table's is main.NAME."
+            raise SqlError(Code.UNSUPPORTED, message, hint=hint)
+        return whole
+
+    def is_local(self, name: Name) -> bool:
+        """Whether a name is that of a local table or view."""
+        fresh = self._relational is None and self.options.local is None
+        return not fresh and self.relational.has_table(name)
+
+    def _is_resource(self, name: Name) -> bool:
+        try:
+            self.catalog.resource(*name)
+        except PatqlError:
+            return False
+        return True
 
     def meter(self, name: str) -> Meter:
         """A new meter among those of the statement."""
@@ -120,6 +161,15 @@ class State:
             transport.cancel()
         if self._relational is not None:
             self._relational.interrupt()
+
+    def check(self) -> None:
+        """Go no further where the statement is to end.
+
+        Raises:
+            PatqlError: why.
+        """
+        if self.stopped is not None:
+            raise self.stopped
 
     def end(self) -> None:
         """The statement is over: what it published is forgotten."""

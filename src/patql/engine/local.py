@@ -1,0 +1,114 @@
+"""Local tables and files: statements that DuckDB does itself, over rows of resources too."""
+
+from typing import cast
+
+from sqlglot import exp
+
+from patql.engine import query
+from patql.engine.dialect import DIALECT
+from patql.engine.relate import no_files
+from patql.engine.result import Result
+from patql.engine.state import State
+from patql.engine.statement import Local
+from patql.kernel.errors import Code, SqlError
+
+_DONE = {
+    "INSERT": "inserted",
+    "UPDATE": "updated",
+    "DELETE": "deleted",
+    "TRUNCATE": "deleted",
+}
+_TYPES = {"TRUNCATE": "DELETE"}
+"""DuckDB's types of statements, where they aren't the first word."""
+
+
+def run(statement: Local, state: State) -> Result:
+    """Change local tables, or copy rows from or to a file.
+
+    Raises:
+        SqlError: it can't be run as written; nothing was asked of a server then, and nothing is changed.
+        PatqlError: a server didn't answer for all of the rows that it reads.
+    """
+    _check_target(statement, state)
+    if statement.kind == "COPY" and not state.options.files:
+        raise SqlError(Code.UNSUPPORTED, no_files(_file(statement, state)))
+    verb = statement.kind.partition(" ")[0]
+    makes = statement.target if verb == "CREATE" else ()
+    with state.relational.accepting(_TYPES.get(verb, verb), makes):
+        result = _rows(statement, state)
+    if statement.tree is not None and statement.tree.args.get("returning"):
+        count = len(result.rows())
+        result.message = f"{_counted(count)} {_DONE[verb]}"
+        return result
+    return Result(message=_message(statement, verb, result, state))
+
+
+def _rows(statement: Local, state: State) -> Result:
+    tree, text = statement.tree, statement.text
+    if tree is None or (isinstance(tree, exp.Create) and tree.expression is None):
+        state.check()
+        sql = text or (tree.sql(DIALECT) if tree is not None else "")
+        return Result(*state.relational.run(sql))
+    prepared = query.prepare(cast("exp.Query", tree), state, text=text)
+    if statement.kind == "CREATE VIEW" and prepared.steps:
+        _refuse_view(statement)
+    return query.ask(prepared, state)
+
+
+def _check_target(statement: Local, state: State) -> None:
+    """A local table has a name of its own, outside the providers'.
+
+    Raises:
+        SqlError: it is a resource, or what stands where resources do.
+    """
+    name = statement.target
+    told = ".".join(name)
+    providers = {p.name.casefold() for p in state.catalog.providers}
+    is_resource = state.complete(name) != name
+    if is_resource or (len(name) > 1 and name[0].casefold() in providers):
+        message = f"{told} isn't a local table's name: {statement.kind} is for those, not for resources"
+        raise SqlError(Code.UNSUPPORTED, message)
+    if statement.kind == "REPLACE":
+        message = f"REPLACE is for resources: {told} is changed by UPDATE, or by CREATE OR REPLACE TABLE"
+        raise SqlError(Code.UNSUPPORTED, message)
+
+
+def _refuse_view(statement: Local) -> None:
+    told = ".".join(statement.target)
+    message = f"{told} would outlive the rows of the resources in it: a view is over local tables alone"
+    hint = f"CREATE TABLE {told} AS … keeps the rows that there are now."
+    raise SqlError(Code.UNSUPPORTED, message, hint=hint)
+
+
+def _message(statement: Local, verb: str, result: Result, state: State) -> str:
+    told = ".".join(statement.target)
+    kind = statement.kind.partition(" ")[2].lower()
+    match verb:
+        case "CREATE":
+            return f"{kind} {told} made"
+        case "DROP":
+            return f"{kind} {told} dropped"
+        case "ALTER":
+            return f"{kind} {told} altered"
+        case "COPY":
+            way = "from" if statement.target else "to"
+            file = _file(statement, state)
+            return f"{_counted(_count(result))} copied {way} {file}"
+        case _:
+            return f"{_counted(_count(result))} {_DONE[verb]}"
+
+
+def _count(result: Result) -> int:
+    return int(result.rows()[0][0])
+
+
+def _counted(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
+
+
+def _file(statement: Local, state: State) -> str:
+    """The name of COPY's file, which a variable may give."""
+    file = statement.tree.args["files"][0] if statement.tree else exp.Null()
+    if isinstance(file, exp.Placeholder):
+        return state.variable(file.name)
+    return str(file.this)
