@@ -1,4 +1,8 @@
-"""A server on loopback that misbehaves as it is asked to, and remembers what came."""
+"""A server on loopback that misbehaves as it is asked to, and remembers what came.
+
+By the last part of a request's path: what `plans` has next for it, a status with headers or a misbehaviour; else the
+misbehaviour of that name, such as `hang`; else a 200 with the query.
+"""
 
 import asyncio
 import gzip
@@ -20,6 +24,8 @@ class Server:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.plans: dict[str, list[tuple[int, str] | str]] = {}
+        self.closed = threading.Semaphore(0)
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -32,7 +38,9 @@ class Server:
         self.base = f"{self.origin}/v4"
 
     def stop(self) -> None:
-        """Stop it, and drop its connections."""
+        """Stop it, and drop its connections; a second time it does nothing."""
+        if self._loop.is_closed():
+            return
         self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -75,8 +83,17 @@ class Server:
         self.seen.append((method, target, headers, body))
         url = urlsplit(target)
         name = url.path.rpartition("/")[2]
+        if self.plans.get(name):
+            planned = self.plans[name].pop(0)
+            if isinstance(planned, str):
+                name = planned
+            else:
+                status, sent = planned
+                writer.write(_head(status, sent, b"{}") + b"{}")
+                return True
         if name == "hang":
             await reader.read()
+            self.closed.release()
             return False
         if name == "close":
             return False
@@ -86,12 +103,7 @@ class Server:
             return False
         status, sent, answer = self._answer(name, parse_qs(url.query))
         await asyncio.sleep(float(parse_qs(url.query).get("after", ["0"])[0]))
-        writer.write(
-            f"HTTP/1.1 {status} X\r\n{sent}content-length: {len(answer)}\r\n\r\n".encode(
-                "latin-1"
-            )
-            + answer
-        )
+        writer.write(_head(status, sent, answer) + answer)
         await writer.drain()
         return True
 
@@ -117,6 +129,67 @@ class Server:
                         {key: value[0] for key, value in query.items()}
                     ).encode(),
                 )
+
+
+def _head(status: int, headers: str, body: bytes) -> bytes:
+    return (
+        f"HTTP/1.1 {status} X\r\n{headers}content-length: {len(body)}\r\n\r\n".encode(
+            "latin-1"
+        )
+    )
+
+
+class Skipping:
+    """Time that passes when it is waited for, and takes none.
+
+    Attributes:
+        waited: the pauses, in seconds.
+        odds: what chance gives.
+    """
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self.odds = 0.5
+        self._passed = 0.0
+
+    def passed(self) -> float:
+        """The sum of the pauses."""
+        return self._passed
+
+    def now(self) -> float:
+        """2023-11-14T22:13:20 UTC, and the pauses since then."""
+        return 1_700_000_000 + self._passed
+
+    def timeout(self, seconds: float) -> float:
+        """No time at all."""
+        self.waited.append(round(seconds, 6))
+        self._passed += seconds
+        return 0
+
+    def chance(self) -> float:
+        """The same each time."""
+        return self.odds
+
+
+class Told:
+    """A watch that remembers.
+
+    Attributes:
+        retries: how often a request was sent again.
+        seconds: that nothing was sent.
+    """
+
+    def __init__(self) -> None:
+        self.retries = 0
+        self.seconds = 0.0
+
+    def retried(self) -> None:
+        """Count."""
+        self.retries += 1
+
+    def waiting(self, seconds: float) -> None:
+        """Add up."""
+        self.seconds += seconds
 
 
 @pytest.fixture

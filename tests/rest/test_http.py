@@ -156,7 +156,7 @@ def test_no_answer_is_an_error_that_names_the_target(
     """And never the token."""
     if name == "hang":
         monkeypatch.setattr(target, "TIMEOUT", 0.2)
-    transport = HttpTransport(server.base, TOKEN)
+    transport = HttpTransport(server.base, TOKEN, retry=0)
     with pytest.raises(PatqlError) as caught:
         list(transport.send([get(name)] * copies, 4))
     transport.close()
@@ -166,12 +166,14 @@ def test_no_answer_is_an_error_that_names_the_target(
     assert TOKEN.reveal() not in repr(caught.getrepr(style="long", showlocals=True))
 
 
-def test_a_failing_page_fails_after_those_before_it(transport: HttpTransport) -> None:
+def test_a_failing_page_fails_after_those_before_it(server: Server) -> None:
     """Answers are in order, so what came before the failing one is given first."""
+    transport = HttpTransport(server.base, TOKEN, retry=0)
     answers = transport.send([get("n"), get("n"), get("close"), get("n")], 4)
     assert [next(answers).status for _ in range(2)] == [200, 200]
     with pytest.raises(PatqlError, match="the connection broke"):
         next(answers)
+    transport.close()
 
 
 @pytest.mark.parametrize("copies", [1, 3])

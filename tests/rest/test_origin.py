@@ -3,7 +3,7 @@
 import pytest
 
 from patql.kernel.errors import Code, PatqlError
-from patql.rest.origin import Base, parse
+from patql.rest.origin import Base, parse, parse_server
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,43 @@ def test_a_target_has_an_origin(given: str, origin: str, *, exposed: bool) -> No
 def test_the_path_keeps_its_case() -> None:
     """Only scheme and host are folded."""
     assert parse("HTTP://LocalHost/Some/v4") == Base(
-        "http://localhost/Some/v4", "http://localhost", exposed=False
+        "http://localhost/Some/v4", "http://localhost", exposed=False, path="/Some/v4"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "path"),
+    [
+        ("https://api.github.com", "https://api.github.com", ""),
+        ("https://API.github.com/", "https://api.github.com", ""),
+        ("https://x.example:8443/a/b@c/", "https://x.example:8443/a/b@c", "/a/b@c"),
+        ("http://[::1]:9000/v1.0", "http://[::1]:9000/v1.0", "/v1.0"),
+    ],
+)
+def test_a_server_has_any_path(given: str, url: str, path: str) -> None:
+    """Or none; a slash at the end makes no difference."""
+    assert (parse_server(given).url, parse_server(given).path) == (url, path)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "api.github.com",
+        "ftp://api.github.com",
+        "https://me:hidden@api.github.com",
+        "https://api.github.com/?key=x",
+        "https://api.github.com/#x",
+        "https://api.github.com/a/../b",
+        "https://127.1/x",
+        "https://{region}.example.com",
+    ],
+)
+def test_any_other_server_is_refused(given: str) -> None:
+    """A password isn't repeated."""
+    with pytest.raises(PatqlError, match="can't be asked") as caught:
+        parse_server(given)
+    assert caught.value.code is Code.USAGE
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,88 +1,114 @@
-"""Many requests at once: one thread with an asyncio loop, whose answers another thread takes in order."""
+"""Many requests at once: one thread with an asyncio loop, whose answers other threads take in order."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError
-from queue import SimpleQueue
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import suppress
 from threading import Thread
 
 from pyreqwest.client import Client, ClientBuilder
 
-from patql.engine.ports import Took
-from patql.kernel.errors import Code, PatqlError
+from patql.engine.ports import Took, Watch
+from patql.kernel.errors import PatqlError
 from patql.kernel.http import Request, Response
+from patql.rest.inbox import Inbox
+from patql.rest.retry import Attempts, Gate
+from patql.rest.sockets import Mark
 from patql.rest.target import Target, to_response
 
 AHEAD = 4
 """How many answers may wait for their reader, as a multiple of the concurrency."""
 
+_LEAVE = 1.0
+"""Seconds that an interrupted caller waits for its requests to be let go of."""
+
 
 class LoopThread:
     """A thread that sends requests to a target concurrently."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, gate: Gate, mark: Mark) -> None:
         self._target = target
-        self._client: Client = target.configure(ClientBuilder()).build()
+        self._gate = gate
+        self._mark = mark
+        self._client: Client | None = None
+        self._tasks = set[asyncio.Task[None]]()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def send(self, requests: Sequence[Request], concurrency: int) -> Iterator[Response]:
+    def send(
+        self,
+        inbox: Inbox,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None,
+    ) -> Iterator[Response]:
         """Answers in order; at most `AHEAD * concurrency` of them wait while the caller is busy elsewhere.
 
-        Closing the iterator sends no more and waits for nothing; pyreqwest lets go of a connection with a request
-        under way when its answer comes, or its time is up. The caller's thread and the loop's compete for the
+        Closing the iterator sends no more and waits for nothing. The caller's thread and the loop's compete for the
         interpreter, so the loop is told of progress once per `concurrency` answers rather than for each.
 
         Raises:
-            PatqlError: UNREACHABLE where there was no answer, BAD_RESPONSE where it can't be decoded.
+            PatqlError: UNREACHABLE where there was no answer, BAD_RESPONSE where it can't be decoded, CANCELLED.
         """
-        exchange = _Exchange(self._target, self._client, requests, concurrency)
-        running = asyncio.run_coroutine_threadsafe(exchange.run(), self._loop)
+        room = asyncio.Semaphore(AHEAD * concurrency)
+        ahead = enumerate(requests)
+        running = self._start(
+            inbox,
+            lambda: self._work(ahead, inbox.put, watch, room),
+            min(concurrency, len(requests)),
+        )
         early: dict[int, Response | Exception] = {}
         try:
-            for index, request in enumerate(requests):
-                while index not in early:
-                    arrived, answer = exchange.answers.get()
+            for position in range(len(requests)):
+                while position not in early:
+                    arrived, answer = inbox.get()
                     early[arrived] = answer
-                answer = early.pop(index)
+                inbox.check()
+                answer = early.pop(position)
                 if isinstance(answer, Exception):
-                    raise self._target.no_answer(request, answer) from answer
+                    raise answer
                 yield answer
-                if (index + 1) % concurrency == 0:
-                    self._loop.call_soon_threadsafe(exchange.make_room)
+                if (position + 1) % concurrency == 0:
+                    self._tell(_make_room, room, concurrency)
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
         finally:
             running.cancel()
 
     def attempt(
-        self, requests: Iterable[Request], concurrency: int, took: Took
+        self,
+        inbox: Inbox,
+        requests: Iterator[tuple[int, Request]],
+        concurrency: int,
+        took: Took,
+        watch: Watch | None,
     ) -> None:
-        """Send as many as `requests` gives; see `engine.ports.Attempting`."""
-        ahead = enumerate(requests)
-        running = asyncio.run_coroutine_threadsafe(
-            self._attempt(ahead, concurrency, took), self._loop
+        """Send as many as `requests` gives, each with its position; see `engine.ports.Attempting`."""
+
+        def take(position: int, answer: Response | Exception) -> None:
+            if not isinstance(answer, (Response, PatqlError)):
+                raise answer
+            took(position, answer)
+
+        running = self._start(
+            inbox, lambda: self._work(requests, take, watch), concurrency
         )
         try:
             running.result()
         except CancelledError:
-            message = "stopped while requests were under way"
-            raise PatqlError(Code.CANCELLED, message) from None
-        finally:
-            running.cancel()
+            inbox.check()
+            raise
+        except BaseException:  # Ctrl-C: nothing is taken any more once it is told
+            self.cancel()
+            wait([running], _LEAVE)
+            raise
 
-    async def _attempt(
-        self, ahead: Iterator[tuple[int, Request]], concurrency: int, took: Took
-    ) -> None:
-        async def work() -> None:
-            for index, request in ahead:
-                answer = await _answer(self._target, self._client, request)
-                if isinstance(answer, Exception):
-                    answer = self._target.no_answer(request, answer)
-                    if not isinstance(answer, PatqlError):
-                        raise answer
-                took(index, answer)
-
-        await asyncio.gather(*(work() for _ in range(concurrency)))
+    def cancel(self) -> None:
+        """Give up what is under way; from any thread. What is sent later uses connections of its own."""
+        self._tell(self._give_up)
+        self._mark.shut_down()  # after that, lest what was under way be tried again
 
     def close(self) -> None:
         """Cancel what is under way, and end the thread."""
@@ -91,56 +117,88 @@ class LoopThread:
         self._thread.join()
         self._loop.close()
 
-    async def _end(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._client.close()
+    def _tell(self, act: Callable[..., None], *arguments: object) -> None:
+        """Have something done in the loop's thread, unless that has ended."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(act, *arguments)
 
+    def _start(
+        self, inbox: Inbox, work: Callable[[], Coroutine[None, None, None]], count: int
+    ) -> Future[None]:
+        async def run() -> None:
+            inbox.check()
+            tasks = [asyncio.create_task(work()) for _ in range(count)]
+            self._tasks.update(tasks)
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                self._tasks.difference_update(tasks)
 
-class _Exchange:
-    """Requests on their way; `answers` holds each with its position, in the order of arrival."""
+        return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
-    def __init__(
+    async def _work(
         self,
-        target: Target,
-        client: Client,
-        requests: Sequence[Request],
-        concurrency: int,
+        ahead: Iterator[tuple[int, Request]],
+        take: Callable[[int, Response | Exception], None],
+        watch: Watch | None,
+        room: asyncio.Semaphore | None = None,
     ) -> None:
-        self.answers: SimpleQueue[tuple[int, Response | Exception]] = SimpleQueue()
-        self._target = target
-        self._client = client
-        self._ahead = iter(enumerate(requests))
-        self._concurrency = concurrency
-        self._room = asyncio.Semaphore(AHEAD * concurrency)
-
-    async def run(self) -> None:
-        """Send all of them."""
-        await asyncio.gather(*(self._work() for _ in range(self._concurrency)))
-
-    def make_room(self) -> None:
-        """The reader has taken as many answers as may be under way at once."""
-        for _ in range(self._concurrency):
-            self._room.release()
-
-    async def _work(self) -> None:
-        while await self._room.acquire():
-            upcoming = next(self._ahead, None)
+        """Send one request after the other, as long as there are any."""
+        while True:
+            if room is not None:
+                await room.acquire()
+            await self._pause()
+            upcoming = next(ahead, None)
             if upcoming is None:
                 return
-            index, request = upcoming
-            answer = await _answer(self._target, self._client, request)
-            self.answers.put((index, answer))
+            position, request = upcoming
+            take(position, await self._answer(request, watch))
+
+    async def _answer(
+        self, request: Request, watch: Watch | None
+    ) -> Response | Exception:
+        try:
+            attempts = Attempts(request, self._gate, watch)
+            while True:
+                await self._pause()
+                attempts.begin()
+                answer = await self._exchange(request)
+                if attempts.is_over(answer):
+                    break
+            answer = attempts.result(answer)
+        except Exception as error:  # noqa: BLE001  (raised by the thread that waits)
+            return error
+        if isinstance(answer, Exception):
+            return self._target.no_answer(request, answer)
+        return answer
+
+    async def _exchange(self, request: Request) -> Response | Exception:
+        if self._client is None:
+            self._client = self._target.configure(ClientBuilder(), self._mark).build()
+        built = self._target.build(self._client.request, request).build()
+        try:
+            answer = await built.send()
+            return to_response(answer, await answer.bytes())
+        except Exception as error:  # noqa: BLE001  (judged by whoever asked)
+            return error
+
+    async def _pause(self) -> None:
+        while seconds := self._gate.closed_for():  # noqa: ASYNC110  (time opens it)
+            await asyncio.sleep(self._gate.pauses.timeout(seconds))
+
+    def _give_up(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._client = None
+
+    async def _end(self) -> None:
+        self._give_up()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _answer(
-    target: Target, client: Client, request: Request
-) -> Response | Exception:
-    try:
-        builder = client.request(request.method, target.url(request))
-        answer = await target.fill(builder, request).build().send()
-        return to_response(answer, await answer.bytes())
-    except Exception as error:  # noqa: BLE001  (raised by the thread that waits)
-        return error
+def _make_room(room: asyncio.Semaphore, count: int) -> None:
+    """The reader has taken as many answers as may be under way at once."""
+    for _ in range(count):
+        room.release()

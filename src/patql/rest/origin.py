@@ -7,10 +7,9 @@ import msgspec
 
 from patql.kernel.errors import Code, PatqlError
 
-_BASE = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[0-9a-z.-]+)(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<path>(?:/[0-9A-Za-z._~-]+)*/v4(?:beta)?)"
-)
+_ORIGIN = r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[0-9a-z.-]+)(?::(?P<port>[0-9]{1,5}))?"
+_BASE = re.compile(_ORIGIN + r"(?P<path>(?:/[0-9A-Za-z._~-]+)*/v4(?:beta)?)")
+_SERVER = re.compile(_ORIGIN + r"(?P<path>(?:/[0-9A-Za-z._~!$&'()*+,;=:@%-]+)*)/?")
 _NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$")
 """Ends in a number, which makes it an IPv4 address (WHATWG URL), in notations that not everyone reads alike."""
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -24,11 +23,13 @@ class Base(msgspec.Struct, frozen=True):
         url: as requests are made from it: no trailing slash, the host in lower case.
         origin: scheme, host, and port unless it is the scheme's own; the same for two spellings of one server.
         exposed: whether what is sent can be read on the way: plain http to a host that isn't loopback.
+        path: of the URL, empty or beginning with a slash.
     """
 
     url: str
     origin: str
     exposed: bool
+    path: str
 
 
 def parse(given: str) -> Base:
@@ -37,27 +38,51 @@ def parse(given: str) -> Base:
     Raises:
         PatqlError: USAGE, with the URL that was likely meant.
     """
-    scheme, _, rest = given.partition("://")
-    host, slash, path = rest.partition("/")
-    url = f"{scheme.lower()}://{host.lower()}{slash}{path}"
-    found = _match(url)
+    found = _match(_BASE, _folded(given))
     if found is None:
         raise PatqlError(
             Code.USAGE,
             f"{_without_userinfo(given)!r} can't be a target: a target is an http or https URL that ends in /v4 or /v4beta",
             hint=_likely(given),
         )
+    return _base(found)
+
+
+def parse_server(given: str) -> Base:
+    """Any server's base URL, with a path or without.
+
+    Raises:
+        PatqlError: USAGE.
+    """
+    found = _match(_SERVER, _folded(given))
+    if found is None:
+        raise PatqlError(
+            Code.USAGE,
+            f"{_without_userinfo(given)!r} can't be asked: requests go to an http or https URL without user, query and fragment",
+        )
+    return _base(found)
+
+
+def _folded(given: str) -> str:
+    """Scheme and host in lower case."""
+    scheme, _, rest = given.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}://{host.lower()}{slash}{path}"
+
+
+def _base(found: re.Match[str]) -> Base:
     scheme, host = found["scheme"], found["host"]
     port = int(found["port"] or _DEFAULT_PORT[scheme])
     if isinstance(address := _address(host), IPv6Address):
         host = f"[{address.compressed}]"
     own_port = port == _DEFAULT_PORT[scheme]
     origin = f"{scheme}://{host}" + ("" if own_port else f":{port}")
-    return Base(url, origin, exposed=scheme == "http" and not _is_loopback(host))
+    exposed = scheme == "http" and not _is_loopback(host)
+    return Base(found[0].rstrip("/"), origin, exposed, found["path"])
 
 
-def _match(url: str) -> re.Match[str] | None:
-    found = _BASE.fullmatch(url)
+def _match(pattern: re.Pattern[str], url: str) -> re.Match[str] | None:
+    found = pattern.fullmatch(url)
     if found is None or {".", ".."} & set(found["path"].split("/")):
         return None
     host = found["host"]
@@ -90,7 +115,11 @@ def _likely(given: str) -> str:
     host = re.sub(r"(:[0-9]*)?(/.*)?$", "", bare).lower()
     plain = _is_loopback(host) or given.lower().startswith("http:")
     likely = f"{'http' if plain else 'https'}://{bare}{version}"
-    return f"perhaps {likely}" if _match(likely) else "such as http://127.0.0.1:8080/v4"
+    return (
+        f"perhaps {likely}"
+        if _match(_BASE, likely)
+        else "such as http://127.0.0.1:8080/v4"
+    )
 
 
 def _is_loopback(host: str) -> bool:

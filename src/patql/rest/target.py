@@ -9,13 +9,19 @@ from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Headers, Request, Response
 from patql.kernel.secrets import Secret
 from patql.kernel.version import __version__
+from patql.rest.auth import Credential
+from patql.rest.sockets import Mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyreqwest.bytes import Bytes
     from pyreqwest.client import BaseClientBuilder
     from pyreqwest.http import HeaderMap
     from pyreqwest.request import BaseRequestBuilder
     from pyreqwest.response import BaseResponse
+
+    from patql.rest.origin import Base
 
     Client = TypeVar("Client", bound=BaseClientBuilder)
     Builder = TypeVar("Builder", bound=BaseRequestBuilder)
@@ -27,16 +33,50 @@ TIMEOUT = 60
 
 # pyreqwest also calls it a ConnectError where an established connection is closed before the answer.
 _CONNECTING = "client error (Connect)"
+_CUT_SHORT = "error reading a body from connection"
 
 
 class Target:
-    """A base URL without trailing slash, such as `https://api.linode.com/v4`, and the token that belongs to it."""
+    """A server, and what authorises requests there.
 
-    def __init__(self, base: str, token: Secret) -> None:
-        self._base = base
-        self._token = token
+    Args:
+        base: the server's base URL.
+        credential: what belongs to the origin of `base`, None where nothing does; or why requests can't be made.
+    """
 
-    def configure(self, client: "Client") -> "Client":
+    option = "--url"
+    """How a person names it."""
+
+    def __init__(
+        self, base: "Base", credential: "Credential | PatqlError | None"
+    ) -> None:
+        self.name = base.url
+        self._origin = base.origin
+        self._plain = base.url.startswith("http:")
+        self._credential = credential
+        self._bases: dict[str | None, tuple[str, bool]] = {None: (base.url, True)}
+
+    @property
+    def acting(self) -> str | None:
+        """The first 16 characters of the bearer token that is sent, None where there is none."""
+        match self._credential:
+            case Credential(token=Secret() as token):
+                return token.shown
+            case _:
+                return None
+
+    def check(self) -> None:
+        """Say why nothing can be sent.
+
+        Raises:
+            PatqlError: CREDENTIAL, and what the target's document can't have.
+        """
+        if isinstance(self._credential, PatqlError):
+            raise self._credential
+        if self._credential is not None:
+            self._credential.check(self.name)
+
+    def configure(self, client: "Client", mark: Mark) -> "Client":
         """Our settings, for either of pyreqwest's clients.
 
         Redirects are never followed: a credential belongs to one origin, and a 3xx is an answer like any other.
@@ -45,63 +85,115 @@ class Target:
             client.user_agent(f"patql/{__version__}")
             .connect_timeout(timedelta(seconds=CONNECT_TIMEOUT))
             .timeout(timedelta(seconds=TIMEOUT))
+            .tcp_keepalive(timedelta(seconds=mark.seconds))
             .follow_redirects(enable=False)
             .referer(enable=False)
         )
         # A proxy of plain http would read the token.
-        return client.no_proxy() if self._base.startswith("http:") else client
+        return client.no_proxy() if self._plain else client
 
-    def url(self, request: Request) -> str:
-        """Where the request goes.
+    def build(
+        self, make: "Callable[[str, str], Builder]", request: Request
+    ) -> "Builder":
+        """The request as `make`, of either of pyreqwest's clients, begins it: with its headers, body and credential.
 
         Raises:
-            PatqlError: INVALID for a path with a `.` or `..` segment, which URL parsers resolve to another path.
+            PatqlError: INVALID for a path with a `.` or `..` segment, which URL parsers resolve to another path; USAGE
+                where it would go to a place that can't be asked.
         """
         if not {".", ".."}.isdisjoint(request.path.split("/")):
             raise PatqlError(
                 Code.INVALID,
                 f"{request.path} can't be asked for: a part of it is `.` or `..`",
             )
-        query = f"?{request.query}" if request.query else ""
-        return self._base + request.path + query
-
-    def fill(self, builder: "Builder", request: Request) -> "Builder":
-        """The builder with the request's headers, body and credential."""
+        base, is_own = self._base_of(request)
+        own = self._credential if is_own else None
+        keys = own.query if isinstance(own, Credential) else ()
+        query = "&".join(
+            [request.query] * bool(request.query)
+            + [f"{name}={value.reveal()}" for name, value in keys]
+        )
+        url = f"{base}{request.path}{'?' if query else ''}{query}"
+        builder = make(request.method, url)
         for name, value in request.headers:
             builder = builder.header(name.decode("latin-1"), value.decode("latin-1"))
-        if request.body:
-            builder = builder.body_bytes(request.body)
-        return builder.bearer_auth(self._token.reveal())
+        for header, secret in own.headers if isinstance(own, Credential) else ():
+            builder = builder.header(header, secret.reveal(), is_sensitive=True)
+        return builder.body_bytes(request.body) if request.body else builder
 
     def no_answer(self, request: Request, error: Exception) -> Exception:
         """What to say of a request that got no answer; an error that isn't of the network stays as it is."""
-        named = f"{request.method} {self._base}{request.path}"
+        if not isinstance(error, exceptions.RequestError):
+            return error
+        base, _ = self._base_of(request)
+        named = f"{request.method} {base}{request.path}"
+        cause = self._scrubbed(_cause(error))
         match error:
             case exceptions.RequestTimeoutError():
                 return PatqlError(
                     Code.UNREACHABLE,
                     f"{named} got no answer (waited {CONNECT_TIMEOUT} s to connect, {TIMEOUT} s in all)",
-                    hint="check the host and port of --url, and that no firewall is in the way",
+                    hint=f"check the host and port of {self.option}, and that no firewall is in the way",
                 )
             case exceptions.DecodeError():
                 return PatqlError(
                     Code.BAD_RESPONSE,
-                    f"{named} sent a body that can't be read: {_cause(error)}",
+                    f"{named} sent a body that can't be read: {cause}",
                 )
             case exceptions.ConnectError() if _CONNECTING in _causes(error):
                 return PatqlError(
                     Code.UNREACHABLE,
-                    f"can't connect to {self._base}: {_cause(error)}",
-                    hint=_what_to_check(_cause(error)),
-                )
-            case exceptions.RequestError():
-                return PatqlError(
-                    Code.UNREACHABLE,
-                    f"{named} got no answer, the connection broke: {_cause(error)}",
-                    hint="it isn't known whether the server acted on it",
+                    f"can't connect to {base}: {cause}",
+                    hint=self._what_to_check(cause),
                 )
             case _:
-                return error
+                return PatqlError(
+                    Code.UNREACHABLE,
+                    f"{named} got no answer, the connection broke: {cause}",
+                    hint="it isn't known whether the server acted on it",
+                )
+
+    def _base_of(self, request: Request) -> tuple[str, bool]:
+        """The URL that the request's path is relative to, and whether the credential belongs there."""
+        if request.base not in self._bases:
+            self._bases[request.base] = self._place(request.base)
+        return self._bases[request.base]
+
+    def _place(self, base: str | None) -> tuple[str, bool]:
+        """As `_base_of`, for a base that requests haven't named before."""
+        from patql.rest import origin
+
+        server = origin.parse_server(base or self.name)
+        return server.url, server.origin == self._origin
+
+    def _scrubbed(self, text: str) -> str:
+        own = self._credential
+        return own.scrub(text) if isinstance(own, Credential) else text
+
+    def _what_to_check(self, cause: str) -> str:
+        if "certificate" in cause:
+            return "the server's certificate must be valid, and signed by an authority that this machine trusts or SSL_CERT_FILE names"
+        return (
+            f"check the host and port of {self.option}, and that the server is running"
+        )
+
+
+def may_pass(error: Exception, *, heard: bool) -> bool:
+    """Whether a request that got no answer may get one later.
+
+    Args:
+        error: what pyreqwest raised.
+        heard: whether the server has ever answered; one that hasn't, and can't be reached, isn't waited for.
+    """
+    match error:
+        case exceptions.DecodeError():
+            return _CUT_SHORT in _causes(error)
+        case exceptions.RequestTimeoutError():
+            return heard
+        case exceptions.ConnectError() if _CONNECTING in _causes(error):
+            return heard and "certificate" not in _cause(error)
+        case _:
+            return isinstance(error, exceptions.TransportError)
 
 
 def to_response(answer: "BaseResponse", body: "Bytes") -> Response:
@@ -129,9 +221,3 @@ def _causes(error: exceptions.RequestError) -> list[str]:
 def _cause(error: exceptions.RequestError) -> str:
     """The innermost cause: the outer ones repeat the URL."""
     return _causes(error)[-1]
-
-
-def _what_to_check(cause: str) -> str:
-    if "certificate" in cause:
-        return "the server's certificate must be valid, and signed by an authority that this machine trusts or SSL_CERT_FILE names"
-    return "check the host and port of --url, and that the server is running"
