@@ -123,7 +123,10 @@ class _Kept:
         whole = self._result.arrow().combine_chunks()
         last = range(whole.num_columns - len(self._columns), whole.num_columns)
         chosen = whole.select(list(last))
-        batches = [batch.take(chosen_rows) for batch in chosen.to_batches()]
+        batches = [
+            batch.take(chosen_rows)  # pyright: ignore[reportUnknownMemberType]  (its stubs)
+            for batch in chosen.to_batches()
+        ]
         return arrow.Table.from_batches(batches, schema=chosen.schema)
 
 

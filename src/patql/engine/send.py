@@ -124,8 +124,10 @@ class Sending:
         if unknown:
             told = f"{len(unknown)} not known{_named(unknown, name) if several else ''}"
             counts.insert(2, told)
-        message = f"{reason.message}; {', '.join(counts)}"
-        return PatqlError(reason.code, message, hint=reason.hint)
+        told = ", ".join(counts)
+        if reason is self._state.stopped:  # which the session tells itself
+            return PatqlError(reason.code, told)
+        return PatqlError(reason.code, f"{reason.message}; {told}", hint=reason.hint)
 
     def _ahead(self, upto: int) -> Iterator[Request]:
         while self._begun < upto and self._may_go_on():
@@ -152,6 +154,8 @@ class Sending:
 
 
 def _named(positions: Sequence[int], name: Callable[[int], str]) -> str:
+    if not positions:
+        return ""
     names = [name(at) for at in sorted(positions)[:NAMED]]
     more = [f"{len(positions) - NAMED} more"] if len(positions) > NAMED else []
     return f" ({', '.join([*names, *more])})"
