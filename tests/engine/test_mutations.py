@@ -175,10 +175,10 @@ def test_rows_that_are_returned_are_the_same_as_arrow() -> None:
     sql = "DELETE FROM acme.shop.things WHERE id < 4 RETURNING name, id * 2 AS twice"
     with Session(catalog(), wire, ManualClock(NOON), Script()) as session:
         (result,) = session.run(sql)
-        table = result.arrow()
+        table: Any = result.arrow()  # its stubs leave the values unknown
         assert table.column_names == ["name", "twice"]
-        assert [str(value) for value in table["name"]] == ["n1", "n3"]
-        assert [int(str(value)) for value in table["twice"]] == [2, 6]
+        assert table["name"].to_pylist() == ["n1", "n3"]
+        assert table["twice"].to_pylist() == [2, 6]
         assert result.rows() == [("n1", 2), ("n3", 6)]
 
 
