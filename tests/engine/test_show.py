@@ -44,6 +44,8 @@ def shown(world: World) -> World:
 )
 def test_case(shown: World, case: dict[str, Any]) -> None:
     """The statement says just this, and asks no server."""
+    for _ in shown.session.run(case.get("local", "")):
+        pass
     shown.session.state.default = tuple(case.get("use", ()))
     result, error = Result(), None
     try:
@@ -61,6 +63,7 @@ def test_case(shown: World, case: dict[str, Any]) -> None:
         assert [list(row) for row in result.rows()] == [
             [KNOWN_HERE.get(text, text) for text in row] for row in case["rows"]
         ]
+    assert case.get("told", "") in "\n".join(shown.script.notes)
     assert shown.transport.sent == []
 
 

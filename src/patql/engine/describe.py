@@ -1,4 +1,4 @@
-"""DESCRIBE: the columns of a resource, and what a method takes and gives. Nothing is asked of any server."""
+"""DESCRIBE: the columns of a resource or a local table, and what a method takes and gives. No server is asked."""
 
 from patql.engine.inputs import inputs
 from patql.engine.lines import one_line, texts
@@ -9,14 +9,19 @@ from patql.engine.statement import Describe, DescribeMethod
 
 
 def describe(statement: Describe, state: State) -> Result:
-    """DESCRIBE a resource: its columns, with the types that the document gives them.
+    """DESCRIBE a resource: its columns, with the JSON types that the document gives them; of a local table, DuckDB's.
 
     Raises:
         PatqlError: UNKNOWN_NAME with the nearest names.
     """
     headings = ("name", "type", "description")[: 3 if statement.extended else 2]
-    columns = resource_named(statement.name, state).columns
-    return texts(headings, [(c.name, c.type, one_line(c.description)) for c in columns])
+    name = statement.name
+    if state.complete(name) == name and state.is_local(name):
+        rows = [(c.name, c.type, "") for c in state.relational.columns_of(name)]
+    else:
+        columns = resource_named(name, state).columns
+        rows = [(c.name, c.type, one_line(c.description)) for c in columns]
+    return texts(headings, rows)
 
 
 def describe_method(statement: DescribeMethod, state: State) -> Result:

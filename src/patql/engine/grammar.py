@@ -23,6 +23,7 @@ from patql.kernel.errors import Code, SqlError
 RESOURCE = ("provider", "service", "resource")
 _WITHIN = {
     "PROVIDERS": (),
+    "TABLES": (),
     "SERVICES": RESOURCE[:1],
     "RESOURCES": RESOURCE[:2],
     "METHODS": RESOURCE,
@@ -30,8 +31,7 @@ _WITHIN = {
 """What SHOW lists, and the parts of the name of what it lists it in."""
 
 _ELSEWHERE = {
-    "TABLES": "resources are listed by SHOW RESOURCES IN provider.service",
-    "VIEWS": "documents have no views; resources are listed by SHOW RESOURCES IN provider.service",
+    "VIEWS": "local tables and views are listed by SHOW TABLES, resources by SHOW RESOURCES IN provider.service",
     "COLUMNS": "the columns of a resource are told by DESCRIBE provider.service.resource",
     "DATABASES": "providers are listed by SHOW PROVIDERS",
     "SCHEMAS": "the services of a provider are listed by SHOW SERVICES IN provider",
@@ -39,7 +39,7 @@ _ELSEWHERE = {
 }
 """What people who know other engines ask SHOW for, and how it is had here."""
 
-_TAKEN = "PROVIDERS, SERVICES, RESOURCES, METHODS, INSERT, AUTH or VERSION"
+_TAKEN = "PROVIDERS, SERVICES, RESOURCES, METHODS, TABLES, INSERT, AUTH or VERSION"
 
 
 def parse_exec(cursor: Cursor) -> Exec:
@@ -72,7 +72,7 @@ def parse_exec(cursor: Cursor) -> Exec:
 def parse_show(cursor: Cursor) -> Show | ShowInsert:
     """SHOW, then one of what `_TAKEN` says.
 
-    [EXTENDED] PROVIDERS, SERVICES IN p, RESOURCES IN p.s or METHODS IN p.s.r, each with LIKE 'pattern' or WHERE;
+    [EXTENDED] PROVIDERS, SERVICES IN p, RESOURCES IN p.s, METHODS IN p.s.r or TABLES, each with LIKE 'pattern' or WHERE;
     [EXTENDED] INSERT [/*+ REQUIRED */] INTO p.s.r; AUTH p; [EXTENDED] VERSION.
     """
     cursor.take("SHOW")

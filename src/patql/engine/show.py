@@ -37,7 +37,7 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 def show(statement: Show, state: State) -> Result:
-    """SHOW PROVIDERS, SERVICES, RESOURCES, METHODS, AUTH or VERSION.
+    """SHOW PROVIDERS, SERVICES, RESOURCES, METHODS, TABLES, AUTH or VERSION.
 
     Raises:
         PatqlError: UNKNOWN_NAME with the nearest names, or what is wrong with the predicate.
@@ -86,6 +86,20 @@ def _methods(name: Name, state: State) -> _Rows:
         yield m.name, required, m.access.value, told
 
 
+def _tables(_: Name, state: State) -> _Rows:
+    """The local tables and views, in order of their names; a person who has none is told where resources are."""
+    sql = (
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal UNION ALL "
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    )
+    found = state.relational.run(sql, placed=False)[1]
+    rows = found.fetchall()
+    if not rows:
+        message = "there are no local tables; SHOW RESOURCES IN provider.service lists resources"
+        state.dialogue.note(message)
+    yield from rows
+
+
 def _auth(name: Name, state: State) -> _Rows:
     """How requests to a provider are authorised, and what gives the credential: a variable's name, never its value."""
     provider = state.catalog.provider(*complete(name, 1, state))
@@ -117,6 +131,7 @@ _KINDS = {
     "METHODS": _Kind(
         _methods, ("MethodName", "RequiredParams", "SQLVerb"), ("description",), 1
     ),
+    "TABLES": _Kind(_tables, ("name",), (), 1),
     "AUTH": _Kind(_auth, ("principal", "type", "source")),
     "VERSION": _Kind(_version, ("version",), ("commit", "build_date", "platform")),
 }
