@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
+from patql.engine.functions import needed
 from patql.engine.result import ResultColumn
 from patql.engine.statement import STOPPED
 from patql.kernel.errors import Code, PatqlError, SqlError
@@ -24,8 +25,11 @@ T = TypeVar("T")
 _CONFIGURATION = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
     "memory_limit": "60%",
     "python_enable_replacements": "false",
+    "secret_directory": "none",  # else current_setting() tells where the home directory is
     "temp_directory": "",
 }
 _LOCAL = "local"
@@ -119,15 +123,15 @@ class Relational:
         self._providers = set[str]()
         self._schemas = set[tuple[str, str]]()
         self._published = dict[str, str]()
+        self._made = set[str]()
         self._now = 0.0
         self._knows_now = False
         if local is not None:
             self._open(local)
         # Ways out of the process are closed before a statement is run, and the lock keeps them closed.
-        setup = (
-            f"SET enable_external_access = {'true' if files else 'false'}; "
-            "SET TimeZone = 'UTC'; SET lock_configuration = true"
-        )
+        if not files:
+            self._connection.execute("SET enable_external_access = false")
+        setup = "SET TimeZone = 'UTC'; SET lock_configuration = true"
         self._connection.execute(setup)
 
     def _open(self, local: Path) -> None:
@@ -164,6 +168,14 @@ class Relational:
         """Fix the instant that `now()` and its kin give; `seconds` since the epoch."""
         self._now = seconds
         self._knows_now = False
+
+    def _require(self, sql: str) -> None:
+        """Make the functions that a statement needs and DuckDB lacks, or has with another present."""
+        self._require_now(sql)
+        made = [create for create in needed(sql) if create not in self._made]
+        if made:
+            self._connection.execute("; ".join(made))
+            self._made.update(made)
 
     def _require_now(self, sql: str) -> None:
         """Shadow DuckDB's clock by ours, for statements that ask for the present: it takes a few milliseconds."""
@@ -269,7 +281,7 @@ class Relational:
             statement = self._statement(sql)
             if statement.type.name == "SELECT":
                 return _columns(self._relation(sql, statement))
-        self._require_now(sql)
+        self._require(sql)
         with translated(placed=placed, hint=self._hint(sql), above=1):
             values = self._values(statement)
             self._connection.execute(f"EXPLAIN\n{sql}", values or None)
@@ -300,7 +312,7 @@ class Relational:
         Raises:
             SqlError: the expression can't be evaluated.
         """
-        self._require_now(sql)
+        self._require(sql)
         query = f"SELECT {sql}"
         with translated(placed=False, hint=self._hint(sql)):
             given: Any = list(parameters)
@@ -359,7 +371,7 @@ class Relational:
     def _relation(
         self, sql: str, statement: duckdb.Statement
     ) -> duckdb.DuckDBPyRelation:
-        self._require_now(sql)
+        self._require(sql)
         return self._connection.sql(sql, params=self._values(statement) or None)
 
     def _values(self, statement: duckdb.Statement) -> dict[str, str]:

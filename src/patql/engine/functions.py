@@ -1,0 +1,97 @@
+"""SQLite's functions, and StackQL's, that DuckDB lacks: macros, made when a statement mentions their names.
+
+Each means what it means there. A function that DuckDB has keeps DuckDB's meaning. Where SQLite answers NULL for text that
+is no date, an error says so.
+"""
+
+import re
+
+_INSTANT = """
+    CASE CAST({0} AS VARCHAR) WHEN 'now' THEN CAST(now() AS TIMESTAMP) ELSE CAST({0} AS TIMESTAMP) END
+"""
+"""A date, a time stamp, or text that reads as one; SQLite's `now` is the statement's."""
+
+_MODIFIED = """
+    CASE
+        WHEN m IS NULL THEN NULL
+        WHEN m = 'start of day' THEN date_trunc('day', t)
+        WHEN m = 'start of month' THEN date_trunc('month', t)
+        WHEN m = 'start of year' THEN date_trunc('year', t)
+        WHEN regexp_full_match(m, '[+-]?\\d{1,6} (second|minute|hour|day)s?') THEN t + TRY_CAST(ltrim(m, '+') AS INTERVAL)
+        WHEN regexp_full_match(m, '[+-]?\\d{1,5} (month|year)s?')
+            THEN date_trunc('month', t) + TRY_CAST(ltrim(m, '+') AS INTERVAL) + (t - date_trunc('month', t))
+        ELSE error(m || ' is no modifier of a date here: start of day, month or year, or +N or -N of a unit')
+    END
+"""
+"""SQLite counts on from the end of a short month: a month after January 31st is March 3rd."""
+
+_SHIFTED = {
+    "sqlite_instant": (f"(t) AS {_INSTANT.format('t')}",),
+    "sqlite_modified": (f"(t, m) AS {_MODIFIED}",),
+    "sqlite_shifted": (
+        "(t) AS sqlite_instant(t)",
+        "(t, m) AS sqlite_modified(sqlite_instant(t), m)",
+        "(t, m, n) AS sqlite_modified(sqlite_modified(sqlite_instant(t), m), n)",
+    ),
+}
+"""What the functions of dates are made of."""
+
+
+def _of_date(expression: str) -> tuple[str, ...]:
+    """Overloads for a date with none, one and two modifiers."""
+    return tuple(
+        f"({given}) AS {expression.format(f'sqlite_shifted({given})')}"
+        for given in ("t", "t, m", "t, m, n")
+    )
+
+
+_OF_DATES = {
+    "datetime": _of_date("date_trunc('second', {})"),
+    "julianday": _of_date("epoch({}) / 86400.0 + 2440587.5"),
+    "unixepoch": _of_date("CAST(floor(epoch({})) AS BIGINT)"),
+}
+
+_OTHERS = {
+    "iif": ("(c, a, b) AS CASE WHEN c THEN a ELSE b END",),
+    "total": ("(x) AS coalesce(sum(CAST(x AS DOUBLE)), 0.0)",),
+    "quote": (
+        """(x) AS CASE
+            WHEN x IS NULL THEN 'NULL'
+            WHEN typeof(x) IN ('VARCHAR', 'JSON') THEN '''' || replace(CAST(x AS VARCHAR), '''', '''''') || ''''
+            WHEN typeof(x) = 'BOOLEAN' THEN CAST(CAST(x AS VARCHAR) = 'true' AS INTEGER)::VARCHAR
+            ELSE CAST(x AS VARCHAR)
+        END""",
+    ),
+    "regexp_like": ("(x, p) AS regexp_matches(x, p)",),
+    "regexp_substr": (
+        "(x, p) AS CASE WHEN regexp_matches(x, p) THEN regexp_extract(x, p) END",
+    ),
+    "json_patch": ("(x, p) AS json_merge_patch(x, p)",),
+    # A VARIANT has the keys of its objects in one order.
+    "json_equal": (
+        "(a, b) AS CAST(CAST(a AS JSON) AS VARIANT) = CAST(CAST(b AS JSON) AS VARIANT)",
+    ),
+    "json_array_elements_text": (
+        "(x) AS TABLE SELECT unnest(json_extract_string(x, '$[*]')) AS value",
+    ),
+}
+
+_OVERLOADS = {**_SHIFTED, **_OF_DATES, **_OTHERS}
+NAMES = frozenset({**_OF_DATES, **_OTHERS})
+"""The functions, in lower case."""
+
+_CALLS = re.compile(rf"\b({'|'.join(sorted(NAMES))})\W*\(", re.IGNORECASE)
+"""A name and a parenthesis, whatever quotes or spaces stand between them; comments there make the name unknown."""
+
+
+def needed(sql: str) -> list[str]:
+    """The statements that make the functions that a statement calls; DuckDB keeps them for its connection."""
+    called = {name.casefold() for name in _CALLS.findall(sql)}
+    if called & _OF_DATES.keys():
+        called |= _SHIFTED.keys()
+    return [_create(name) for name in _OVERLOADS if name in called]
+
+
+def _create(name: str) -> str:
+    # Temporary, or the file of local tables would keep them.
+    return f"CREATE OR REPLACE TEMP MACRO {name}{', '.join(_OVERLOADS[name])}"
