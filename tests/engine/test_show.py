@@ -16,6 +16,7 @@ from patql.engine.dialect import DIALECT
 from patql.engine.inputs import inputs
 from patql.engine.parse import parse
 from patql.engine.result import Result
+from patql.engine.state import Options
 from patql.engine.statement import Exec, Scalar, Use, Variable
 from patql.kernel.errors import PatqlError, SqlError
 from patql.kernel.version import __version__
@@ -72,6 +73,21 @@ def test_a_pattern_takes_no_time_to_fail(shown: World) -> None:
     pattern = "%_" * 200 + "x"
     (result,) = shown.session.run(f"SHOW PROVIDERS LIKE '{pattern}'")
     assert result.rows() == []
+
+
+def test_the_insert_that_is_shown_runs(world: World) -> None:
+    """With a value for each of its variables, it makes a row and returns its key and its secret."""
+    expiry = "2027-01-01T00:00:00"
+    given = {"label": "it's", "scopes": "linodes:read_only", "expiry": expiry}
+    world.session.state.options = Options(variables=given)
+    (shown,) = world.session.run("SHOW INSERT INTO linode.profile.tokens")
+    ((text,),) = shown.rows()
+    (made,) = world.session.run(text)
+    assert [column.name for column in made.columns] == ["id", "token"]
+    ((key, _),) = made.rows()
+    sql = f"SELECT label, scopes, expiry FROM linode.profile.tokens WHERE id = {key}"
+    (stored,) = world.session.run(sql)
+    assert stored.rows() == [("it's", "linodes:read_only", expiry)]
 
 
 @pytest.mark.parametrize("where", ["(" * 500 + "1" + ")" * 500, "- " * 500 + "1"])
