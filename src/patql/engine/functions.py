@@ -6,6 +6,8 @@ is no date, an error says so.
 
 import re
 
+from sqlglot import exp
+
 _INSTANT = """
     CASE CAST({0} AS VARCHAR) WHEN 'now' THEN CAST(now() AS TIMESTAMP) ELSE CAST({0} AS TIMESTAMP) END
 """
@@ -82,6 +84,13 @@ NAMES = frozenset({**_OF_DATES, **_OTHERS})
 
 _CALLS = re.compile(rf"\b({'|'.join(sorted(NAMES))})\W*\(", re.IGNORECASE)
 """A name and a parenthesis, whatever quotes or spaces stand between them; comments there make the name unknown."""
+
+
+def restore(tree: exp.Expr) -> None:
+    """Undo what sqlglot makes of a function's name: its `datetime` is that of another engine."""
+    for node in list(tree.find_all(exp.Datetime)):
+        given = [part for part in (node.this, node.expression) if part]
+        node.replace(exp.Anonymous(this="datetime", expressions=given))
 
 
 def needed(sql: str) -> list[str]:

@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from patql.engine import grammar
 from patql.engine.cursor import Cursor, column_of
 from patql.engine.dialect import DIALECT
+from patql.engine.functions import restore
 from patql.engine.mutation import Change, name_of, of_resource, position, target_of
 from patql.engine.refusals import (
     place,
@@ -93,6 +94,8 @@ def parse(text: str, variables: Collection[str] | None = None) -> Statement:
         _explain(error)
     except RecursionError:
         _refuse(tokens[0], NESTED, code=Code.SYNTAX)
+    except TokenError:  # sqlglot reads some names again, as types
+        _refuse(tokens[0], "the statement can't be read", code=Code.SYNTAX)
     _check_variables(tokens, variables)
     return statement
 
@@ -287,6 +290,7 @@ def _tree(tokens: list[Token], text: str, execs: int) -> exp.Expr:
     (tree,) = DIALECT.parser().parse(tokens, text)
     if tree is None:
         _refuse(tokens[0], "the statement can't be read", code=Code.SYNTAX)
+    restore(tree)
     tables = [t for t in tree.find_all(exp.Table) if t.name.startswith("exec#")]
     if len(tables) < execs:
         message = "(EXEC …) stands where a table may stand, such as after FROM"

@@ -16,7 +16,10 @@ _PASS_ON = (
 
 _FUNCTIONS = (exp.GenerateSeries, exp.Unnest, exp.Explode, exp.Repeat)
 _NAMED_FUNCTIONS = frozenset(
-    {"GENERATE_SUBSCRIPTS", "JSON_EACH", "JSON_TREE", "REPEAT_ROW"}
+    (
+        *("GENERATE_SUBSCRIPTS", "JSON_ARRAY_ELEMENTS_TEXT", "JSON_EACH"),
+        *("JSON_TREE", "REPEAT_ROW"),
+    )
 )
 """The functions that may stand where a table stands: those whose rows come from their arguments alone."""
 
