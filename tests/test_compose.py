@@ -3,9 +3,12 @@
 import logging
 import stat
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from tests.rest.conftest import Server
 
 import patql
 from patql.authority.policy import Policy
@@ -21,6 +24,7 @@ from patql.compose import (
 )
 from patql.config import Settings, read
 from patql.engine.ports import Transport
+from patql.engine.session import Session
 from patql.kernel.clock import ManualClock
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request
@@ -38,6 +42,15 @@ ENVIRONMENT = Secret("patql-token-0000 …")
 FOR_LINODE = Secret("linode-token-000 …")
 STORED = Secret("stored-token-000 …")
 IN_FILE = Secret("file-token-00000 …")
+GIVEN_WORD = Secret("given-token-0000")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server on loopback."""
+    made = Server()
+    yield made
+    made.stop()
 
 
 @pytest.fixture
@@ -441,3 +454,261 @@ def test_what_needs_no_request_makes_nothing(settings: Settings, sql: str) -> No
         (result,) = session.run(sql)
         assert result.rows()
     assert not settings.data_dir.exists()
+
+
+SHOP = """
+id: shop
+name: shop
+version: v1
+config: {auth: AUTH}
+providerServices:
+  things: {id: "things:v1", name: things, preferred: true, service: {$ref: shop/v1/services/things.yaml}}
+"""
+THINGS = """
+openapi: 3.0.3
+info: {title: Things, version: "1"}
+servers: [{url: "https://{region}.shop.example/v0"}, {url: https://api.shop.example/v1}]
+paths:
+  /things:
+    get:
+      operationId: list
+      responses:
+        "200":
+          description: Things.
+          content: {application/json: {schema: {type: array, items: {type: object, properties: {id: {type: integer}}}}}}
+components:
+  x-stackQL-resources:
+    things:
+      id: shop.things.things
+      name: things
+      title: Things
+      methods:
+        list:
+          operation: {$ref: "#/paths/~1things/get"}
+          response: {mediaType: application/json, openAPIDocKey: "200"}
+      sqlVerbs:
+        select: [{$ref: "#/components/x-stackQL-resources/things/methods/list"}]
+"""
+ITEM = Request("GET", "/things", base="https://api.shop.example/v1")
+BEARER = "{type: bearer, credentialsenvvar: SHOP_TOKEN}"
+SECRET = "shop_0123456789x"
+Shop = Callable[..., Path]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Writes the documents of another provider, with the given auth, and returns their folder."""
+
+    def write(auth: str = BEARER) -> Path:
+        folder = tmp_path / "shop" / "v1"
+        (folder / "services").mkdir(parents=True)
+        (folder / "provider.yaml").write_text(SHOP.replace("AUTH", auth))
+        (folder / "services" / "things.yaml").write_text(THINGS)
+        return folder
+
+    return write
+
+
+def opened(
+    settings: Settings, folder: Path, url: str | None = None, **choice: object
+) -> Session:
+    """A session with the shop, whose requests go to a URL."""
+    return open_session(
+        settings,
+        Choice(**choice),  # type: ignore[arg-type]
+        Alone(),
+        providers={"shop": folder},
+        provider_urls={"shop": url} if url else {},
+    )
+
+
+def asked(session: Session) -> Transport:
+    """The target that answers for the shop."""
+    things = session.state.catalog.resource("shop", "things", "things")
+    return session.state.transport_of(things)
+
+
+def test_another_provider_is_asked_without_a_credential_where_it_wants_none(
+    settings: Settings, shop: Shop, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the document's server; nothing of ours goes there."""
+    monkeypatch.setenv("SHOP_TOKEN", SECRET)
+    given = replace(settings, linode_token=FOR_LINODE, token=ENVIRONMENT, url=OURS)
+    with opened(given, shop("{type: null_auth}")) as session:
+        (answer,) = asked(session).send(
+            [Request("GET", "/n", base=f"{server.origin}/v1")], 1
+        )
+    assert answer.status == 200
+    ((_, path, headers, _),) = server.seen
+    assert path == "/v1/n"
+    assert "authorization" not in headers
+
+
+def test_a_document_cant_say_where_a_credential_goes(
+    settings: Settings, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the variable, and what to write; it comes when something is to be sent, not before."""
+    monkeypatch.setenv("SHOP_TOKEN", SECRET)
+    with (
+        opened(settings, shop()) as session,
+        pytest.raises(PatqlError, match="in SHOP_TOKEN") as caught,
+    ):
+        asked(session).send([ITEM], 1)
+    assert caught.value.code is Code.CREDENTIAL
+    assert "--provider-url shop=https://api.shop.example:" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_person_can(
+    settings: Settings,
+    shop: Shop,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    stored: bool,
+) -> None:
+    """By a URL, to which all requests of that provider go."""
+    if stored:
+        with Credentials(settings.data_dir).edit() as tokens:
+            tokens[server.origin] = SECRET
+    else:
+        monkeypatch.setenv("SHOP_TOKEN", f" {SECRET}\n")
+    announced = list[str]()
+    with open_session(
+        settings,
+        Choice(),
+        Alone(),
+        announce=announced.append,
+        providers={"shop": shop()},
+        provider_urls={"shop": server.origin},
+    ) as session:
+        assert announced == []
+        target = asked(session)
+        assert [answer.status for answer in target.send([ITEM], 1)] == [200]
+        assert target.acting == SECRET
+    assert announced == [f"shop, {server.origin}"]
+    ((_, path, headers, _),) = server.seen
+    assert path == "/v1/things"
+    assert headers["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "environ", "sent"),
+    [
+        ("LINODE_TOKEN", LINODE, {}, True),
+        ("LINODE_TOKEN", "https://api.linode.com", {}, True),
+        ("LINODE_TOKEN", "https://api.linode.com:8443", {}, False),
+        ("LINODE_TOKEN", "http://127.0.0.1:9000", {}, False),
+        ("PATQL_TOKEN", OURS, {"url": OURS}, True),
+        ("PATQL_TOKEN", "http://127.0.0.1:8080", {"url": OURS}, True),
+        ("PATQL_TOKEN", OTHER, {"url": OURS}, False),
+        ("PATQL_TOKEN", OURS, {}, False),
+        ("PATQL_DATA_DIR", OTHER, {}, False),
+    ],
+)
+def test_variables_of_ours_stay_with_their_origins(
+    settings: Settings,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    url: str,
+    environ: dict[str, str],
+    *,
+    sent: bool,
+) -> None:
+    """Whatever a document names, and whoever consents."""
+    monkeypatch.setenv(variable, SECRET)
+    folder = shop(f"{{type: bearer, credentialsenvvar: {variable}}}")
+    with opened(replace(settings, **environ), folder, url) as session:
+        target = asked(session)
+        assert target.acting == (SECRET if sent else None)
+        if not sent:
+            with pytest.raises(PatqlError, match="belongs elsewhere") as caught:
+                target.send([ITEM], 1)
+            assert caught.value.code is Code.CREDENTIAL
+            assert variable in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "urls", "says"),
+    [
+        (["linode"], {}, "a provider `linode` already"),
+        (["LINODE"], {}, "a provider `LINODE` already"),
+        (["shop", "Shop"], {}, "a provider `Shop` already"),
+        (["shop"], {"other": "https://x.example"}, "there is shop"),
+        ([], {"other": "https://x.example"}, "name its folder too"),
+        (["shop"], {"shop": "x.example"}, "can't be asked"),
+        (["shop"], {"shop": "http://x.example"}, "plain http"),
+    ],
+)
+def test_providers_that_make_no_sense_are_refused(
+    settings: Settings, shop: Shop, names: list[str], urls: dict[str, str], says: str
+) -> None:
+    """Before anything is asked."""
+    folder = shop()
+    with pytest.raises(PatqlError, match=says) as caught:
+        open_session(
+            settings,
+            Choice(),
+            Alone(),
+            providers=dict.fromkeys(names, folder),
+            provider_urls=urls,
+        )
+    assert caught.value.code is Code.USAGE
+
+
+def test_plain_http_to_a_provider_can_be_insisted_on(
+    settings: Settings, shop: Shop
+) -> None:
+    """As for a target."""
+    opened(settings, shop(), "http://x.example", insecure=True).close()
+
+
+def test_documents_are_kept_compiled_for_their_owner(
+    settings: Settings, shop: Shop
+) -> None:
+    """In the data folder, which holds secrets too."""
+    opened(settings, shop()).close()
+    assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
+    assert [*(settings.data_dir / "documents").iterdir()]
+
+
+def test_warnings_of_documents_are_told(
+    tmp_path: Path, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, when a session is opened; Python's options reach the engine."""
+    folder = shop("{type: oauth2}")
+    with (
+        caplog.at_level(logging.WARNING, "patql"),
+        patql.connect(
+            path=tmp_path / "tokens.db",
+            providers={"shop": str(folder)},
+            provider_urls={"shop": "http://127.0.0.1:9"},
+            concurrency=3,
+            timeout=5,
+            retry=1,
+            local=tmp_path / "local.duckdb",
+        ) as session,
+    ):
+        assert "oauth2" in caplog.text
+        options = session.state.options
+    assert (options.concurrency, options.timeout, options.files) == (3, 5, True)
+    assert options.local == tmp_path / "local.duckdb"
+    with pytest.raises(patql.PatqlError, match="at least 1") as caught:
+        patql.connect(concurrency=0)
+    assert caught.value.code is Code.USAGE
+
+
+def test_a_target_is_asked_again_as_long_as_one_says(
+    settings: Settings, server: Server
+) -> None:
+    """And no longer."""
+    for retry, status in ((0, 502), (30, 200)):
+        server.plans["n"] = [(502, "retry-after: 0\r\n")]
+        target = open_target(
+            settings, Choice(url=server.base, token=GIVEN_WORD, retry=retry), ignore
+        )
+        (answer,) = target.send([Request("GET", "/n")], 1)
+        assert answer.status == status
+        target.close()

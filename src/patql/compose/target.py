@@ -12,6 +12,7 @@ from patql.config import Settings
 from patql.engine.ports import Transport
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import Secret
+from patql.rest.pauses import RETRY
 
 if TYPE_CHECKING:
     from patql.rest.origin import Base
@@ -30,6 +31,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         token: the token to send.
         token_file: a file that holds the token to send and nothing else.
         insecure: whether the token may go over plain http to another machine.
+        retry: seconds for which a request is sent again that a server has put off or lost; 0: never.
     """
 
     url: str | None = None
@@ -38,6 +40,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     token: Secret | None = None
     token_file: Path | None = None
     insecure: bool = False
+    retry: float = RETRY
 
 
 def open_target(
@@ -67,7 +70,7 @@ def open_target(
 
         if announce is not None:
             announce(base.url)
-        return HttpTransport(base.url, credential)
+        return HttpTransport(base.url, credential, retry=choice.retry)
 
     return DeferredTransport(base.url, remote)
 
@@ -93,7 +96,7 @@ def store_token(settings: Settings, choice: Choice, ask: Callable[[], Secret]) -
     base = _named(settings, choice)
     if base is None:
         raise PatqlError(Code.USAGE, "a token is stored for a --url")
-    _check_confidential(base, choice)
+    check_confidential(base, choice)
     token = ask()
     transport = HttpTransport(base.url, token)
     try:
@@ -159,7 +162,7 @@ def _token_for(base: "Base", settings: Settings, choice: Choice) -> Secret | Non
     """The token that belongs to a URL; None where there is none."""
     from patql.rest.credentials import Credentials
 
-    _check_confidential(base, choice)
+    check_confidential(base, choice)
     given = _given_token(settings, choice, base)
     return given or Credentials(settings.data_dir).get(base.origin)
 
@@ -187,7 +190,12 @@ def _given_token(
     return settings.token if own else None
 
 
-def _check_confidential(base: "Base", choice: Choice) -> None:
+def check_confidential(base: "Base", choice: Choice) -> None:
+    """Refuse to send a credential where others could read it, unless the caller insists.
+
+    Raises:
+        PatqlError: USAGE.
+    """
     if base.exposed and not choice.insecure:
         raise PatqlError(
             Code.USAGE,

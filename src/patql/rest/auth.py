@@ -58,9 +58,9 @@ class Credential(msgspec.Struct, frozen=True):
         return text
 
 
-def bearer(origin: str, token: Secret) -> Credential:
-    """A bearer token (RFC 6750)."""
-    header = ("Authorization", Secret(f"Bearer {token.reveal()}"))
+def bearer(origin: str, token: Secret, prefix: str = "Bearer ") -> Credential:
+    """A bearer token (RFC 6750); some services want another word before it."""
+    header = ("Authorization", Secret(prefix + token.reveal()))
     return Credential(origin, (header,), token=token)
 
 
@@ -85,10 +85,15 @@ def credential(
         case "null":
             return None
         case "bearer":
-            return bearer(origin, _secret(auth, origin, find, stored))
+            return bearer(
+                origin, _secret(auth, origin, find, stored), auth.prefix or "Bearer "
+            )
         case "basic":
             pair = _user_and_password(auth, origin, find, stored)
-            header = ("Authorization", Secret(f"Basic {pair.reveal()}"))
+            header = (
+                "Authorization",
+                Secret((auth.prefix or "Basic ") + pair.reveal()),
+            )
             return Credential(origin, (header,))
         case "api_key" | "custom":
             return _key(auth, origin, find, stored)

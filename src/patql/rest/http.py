@@ -19,8 +19,8 @@ from patql.kernel.secrets import Secret
 from patql.rest import origin
 from patql.rest.auth import Credential, bearer
 from patql.rest.inbox import Inbox
-from patql.rest.pauses import Pauses, SystemPauses
-from patql.rest.retry import RETRY, Attempts, Gate
+from patql.rest.pauses import RETRY, Pauses, SystemPauses
+from patql.rest.retry import Attempts, Gate
 from patql.rest.sockets import Mark
 from patql.rest.target import Target, to_response
 
@@ -201,7 +201,7 @@ class HttpTransport(TargetTransport):
         retry: float = RETRY,
         pauses: Pauses | None = None,
     ) -> None:
-        own = origin.parse(base)
+        own = origin.parse_server(base)
         target = Target(own, _credential(own, token))
         super().__init__(target, retry=retry, pauses=pauses)
 

@@ -27,7 +27,7 @@ class Inbox:
         """
         arrived = self._queue.get()
         if arrived is None:
-            raise _cancelled()
+            raise cancelled()
         self.check()
         return arrived
 
@@ -55,8 +55,9 @@ class Inbox:
             PatqlError: CANCELLED.
         """
         if self._cancelled:
-            raise _cancelled()
+            raise cancelled()
 
 
-def _cancelled() -> PatqlError:
+def cancelled() -> PatqlError:
+    """What is told whoever asked for what was cancelled."""
     return PatqlError(Code.CANCELLED, "stopped before the answer was there")

@@ -8,6 +8,7 @@ import msgspec
 from patql.engine.ports import Watch
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
+from patql.rest.inbox import cancelled
 
 
 class InProcessTransport:
@@ -34,6 +35,7 @@ class InProcessTransport:
         self._handle = handle
         self._token = token
         self._release = release
+        self._cancels = 0
 
     @property
     def acting(self) -> str:
@@ -47,14 +49,21 @@ class InProcessTransport:
         watch: Watch | None = None,
     ) -> Iterator[Response]:
         """Answers in the order of the requests, each when it is asked for."""
-        return map(self._answer, requests)
+        return self._answers(requests, self._cancels)
 
     def cancel(self) -> None:
-        """Nothing waits for an answer longer than it takes to make it."""
+        """Answer no more of what was asked for so far."""
+        self._cancels += 1
 
     def close(self) -> None:
         """Close what answers."""
         self._release()
+
+    def _answers(self, requests: Sequence[Request], cancels: int) -> Iterator[Response]:
+        for request in requests:
+            if cancels != self._cancels:
+                raise cancelled()
+            yield self._answer(request)
 
     def _answer(self, request: Request) -> Response:
         bearer = (b"authorization", b"Bearer " + self._token.reveal().encode())

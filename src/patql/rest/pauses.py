@@ -6,6 +6,9 @@ from typing import Protocol
 
 from patql.kernel.clock import SystemClock
 
+RETRY = 60.0
+"""Seconds for which a request is sent again, unless somebody says otherwise."""
+
 
 class Pauses(Protocol):
     """What time it is, and how long to wait."""

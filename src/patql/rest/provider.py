@@ -5,8 +5,7 @@ from patql.rest import origin
 from patql.rest.auth import Credential
 from patql.rest.http import TargetTransport
 from patql.rest.origin import Base
-from patql.rest.pauses import Pauses
-from patql.rest.retry import RETRY
+from patql.rest.pauses import RETRY, Pauses
 from patql.rest.target import Target
 
 

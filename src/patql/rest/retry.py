@@ -15,9 +15,6 @@ from patql.rest.limits import asked_pause, exhausted_for
 from patql.rest.pauses import Pauses
 from patql.rest.target import may_pass
 
-RETRY = 60.0
-"""Seconds for which a request is sent again."""
-
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _SHORTEST, _LONGEST = 0.5, 20.0
 """Bounds of the pauses that nobody asked for, in seconds, before chance cuts them."""
