@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from msgspec.structs import replace
+from tests.catalog.conftest import GOOD, changed
 
 from patql.catalog.build import build
 from patql.catalog.document import Access, Column, Paging, Parameter, Provider, Resource
@@ -14,7 +15,6 @@ from patql.catalog.node import Node
 from patql.kernel.errors import Code, PatqlError
 
 HERE = Path(__file__).parent
-GOOD: dict[str, Any] = yaml.safe_load((HERE / "things.yaml").read_text("utf-8"))
 BROKEN: list[dict[str, Any]] = yaml.safe_load(
     (HERE / "documents.yaml").read_text("utf-8")
 )
@@ -200,15 +200,3 @@ def test_refusals_name_the_place(case: dict[str, Any]) -> None:
         built(documents)
     assert caught.value.code is Code.SCHEMA
     assert case["error"] in str(caught.value)
-
-
-def changed(document: dict[str, Any], change: dict[str, Any]) -> None:
-    """Put a change into a document: mappings are merged, everything else replaces, null takes away."""
-    for key, value in change.items():
-        known: Any = document.get(key)
-        if value is None:
-            del document[key]
-        elif type(value) is type(known) is dict:
-            changed(known, value)
-        else:
-            document[key] = value

@@ -12,7 +12,7 @@ MAX_HOPS = 32
 """How many references, or combined schemas, may lead to one another before they are taken for a circle."""
 
 
-MAX_VISITS = 5_000_000
+MAX_VISITS = 2_000_000
 """How many values of a document may be looked at: references can make a short one stand for an endless one."""
 
 
