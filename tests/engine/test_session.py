@@ -5,13 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread, Timer
 
 import pytest
 from tests.engine.conftest import DAY, NOON, World
 
+from patql.catalog.load import builtin
+from patql.catalog.names import Catalog
+from patql.engine.ports import Watch
+from patql.engine.session import Session
+from patql.engine.state import Options
 from patql.kernel.errors import Code, PatqlError, SqlError
+from patql.kernel.http import Request, Response
 
 
 def test_script_runs_statement_by_statement(world: World) -> None:
@@ -122,3 +129,164 @@ def test_computation_stops_at_once(world: World, sql: str) -> None:
     assert time.monotonic() - begun < 5
     (after,) = world.session.run("SELECT count(*) FROM linode.profile.tokens")
     assert after.rows() == [(5,)]
+
+
+ENDLESS = "SELECT max(a.range * b.range) FROM range(10000000) a, range(10000000) b"
+
+
+class Alarm:
+    """A timer that rings when it is told to."""
+
+    def __init__(self, seconds: float, ring: Callable[[], None]) -> None:
+        self.seconds = seconds
+        self.ring = ring
+        self.running = False
+
+    def start(self) -> None:
+        """It may ring from now on."""
+        self.running = True
+
+    def cancel(self) -> None:
+        """It rings no more."""
+        self.running = False
+
+
+class Alarms:
+    """The timers that a session has made."""
+
+    def __init__(self) -> None:
+        self.made: list[Alarm] = []
+
+    def __call__(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+        """Another one."""
+        self.made.append(Alarm(seconds, ring))
+        return self.made[-1]
+
+    def ring_soon(self, session: Session) -> None:
+        """Let the last one ring once DuckDB is at work."""
+        relational = session.state.relational
+        compute = relational._compute
+
+        def computing(work: Callable[[], object]) -> object:
+            def begun() -> object:
+                Thread(target=self.made[-1].ring).start()
+                return work()
+
+            return compute(begun)
+
+        relational._compute = computing  # type: ignore[method-assign, assignment]
+
+
+class Waiting:
+    """A transport whose answers come only when they are cancelled."""
+
+    target = "https://api.example.com/v4"
+    acting: str | None = None
+
+    def __init__(self) -> None:
+        self.asked = Event()
+        self._cancelled = Event()
+
+    def send(
+        self,
+        requests: Sequence[Request],
+        concurrency: int,
+        watch: Watch | None = None,
+    ) -> Iterator[Response]:
+        """Wait."""
+        self.asked.set()
+        assert self._cancelled.wait(60)
+        raise PatqlError(Code.CANCELLED, "cancelled")
+        yield
+
+    def cancel(self) -> None:
+        """Give up."""
+        self._cancelled.set()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def test_timeout_ends_a_computation(world: World) -> None:
+    """It is said how long the statement was given, and the session goes on."""
+    alarms = Alarms()
+    session = Session(
+        Catalog((builtin("linode"),)),
+        world.transport,
+        world.clock,
+        world.script,
+        options=Options(timeout=2.5),
+        alarm=alarms,
+    )
+    alarms.ring_soon(session)
+    with pytest.raises(PatqlError, match=r"took longer than 2\.5 s") as stopped:
+        list(session.run(ENDLESS))
+    assert stopped.value.code is Code.CANCELLED
+    assert not alarms.made[-1].running
+    del session.state.relational._compute
+    (after,) = session.run("SELECT count(*) FROM linode.profile.tokens")
+    assert after.rows() == [(5,)]
+    assert [(alarm.seconds, alarm.running) for alarm in alarms.made] == [
+        (2.5, False),
+        (2.5, False),
+    ]
+
+
+def test_without_a_timeout_there_is_no_timer(world: World) -> None:
+    """Nothing is counted that doesn't end anything."""
+    alarms = Alarms()
+    session = Session(
+        Catalog((builtin("linode"),)),
+        world.transport,
+        world.clock,
+        world.script,
+        alarm=alarms,
+    )
+    list(session.run("SELECT 1"))
+    assert alarms.made == []
+
+
+def test_cancel_ends_requests(world: World) -> None:
+    """What waits for an answer is stopped from another thread, and says no more than that."""
+    transport = Waiting()
+    session = Session(
+        Catalog((builtin("linode"),)), transport, world.clock, world.script
+    )
+
+    def cancel() -> None:
+        assert transport.asked.wait(60)
+        session.cancel()
+
+    canceller = Thread(target=cancel)
+    canceller.start()
+    with pytest.raises(PatqlError, match="stopped before") as stopped:
+        list(session.run("SELECT id FROM linode.profile.tokens"))
+    canceller.join()
+    assert stopped.value.code is Code.CANCELLED
+    (after,) = session.run("SELECT 1")
+    assert after.rows() == [(1,)]
+
+
+def test_cancel_between_statements_is_nothing(world: World) -> None:
+    """There is nothing to stop, so the next statement runs."""
+    world.session.cancel()
+    list(world.session.run("SELECT 1"))
+    world.session.cancel()
+    (after,) = world.session.run("SELECT count(*) FROM linode.profile.tokens")
+    assert after.rows() == [(5,)]
+    world.session.state.relational.interrupt()
+
+
+def test_a_part_of_the_work_is_told_when_it_is_stopped(world: World) -> None:
+    """The reason comes first; what the statement says of its own end is kept."""
+    failure = PatqlError(Code.CANCELLED, "2 done, 1 failed, 7 not tried")
+
+    def fail() -> None:
+        with world.session._stoppable():
+            world.session.cancel()
+            raise failure
+
+    with pytest.raises(PatqlError) as stopped:
+        fail()
+    assert stopped.value.message == "stopped before the answer was there"
+    assert stopped.value.hint == "2 done, 1 failed, 7 not tried"

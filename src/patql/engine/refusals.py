@@ -62,6 +62,7 @@ _MADE = {
 }
 """What CREATE and DROP might be meant for, beside tables and views."""
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _AWAIT = re.compile(r"/\*\+[^*]*\bAWAIT\b", re.IGNORECASE)
 
 
@@ -105,8 +106,8 @@ def refuse_clauses(tokens: Sequence[Token], text: str) -> None:
 
 def place(text: str, offset: int) -> tuple[int, int]:
     """The line and the column of a character, both from 1."""
-    line = text.count("\n", 0, offset) + 1
-    return line, offset - text.rfind("\n", 0, offset)
+    before = _LINE_END.split(text[:offset])
+    return len(before), len(before[-1]) + 1
 
 
 def _refuse(what: str, reason: str | None, at: Token) -> None:

@@ -81,6 +81,14 @@ _COLUMN = re.compile(
 )
 
 
+class ArrowStream(Protocol):
+    """Rows that can be read as an Arrow stream (the Arrow PyCapsule interface)."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows, from the first on."""
+        ...
+
+
 class UnknownColumnError(SqlError):
     """A query names a column that none of its tables has."""
 
@@ -183,14 +191,14 @@ class Relational:
             return
         instant = datetime.fromtimestamp(self._now, UTC).isoformat()
         macros = (
-            f"CREATE OR REPLACE MACRO \"{name}\"() AS CAST(TIMESTAMPTZ '{instant}' AS {kind})"
+            f"CREATE OR REPLACE TEMP MACRO \"{name}\"() AS CAST(TIMESTAMPTZ '{instant}' AS {kind})"
             for name, kind in _PRESENT.items()
         )
         self._connection.execute("; ".join(macros))
         self._knows_now = True
 
     def publish(
-        self, view: Sequence[str], table: "arro3.core.Table", projection: str
+        self, view: Sequence[str], table: ArrowStream, projection: str
     ) -> None:
         """Make a table readable as `view` (provider, service, resource), through a projection."""
         provider, service, resource = map(quote, view)
