@@ -9,7 +9,6 @@ from patql.catalog.config import algorithm, setting
 from patql.catalog.document import Access, Body, Method, Parameter
 from patql.catalog.node import Node
 from patql.catalog.paging import Listing, Reading, find_paging
-from patql.catalog.path import resolve
 from patql.catalog.server import Server, find_server
 from patql.catalog.unsupported import Finding, find_unsupported, is_json
 
@@ -103,7 +102,7 @@ def _unserved(server: Server | None) -> Iterator[Finding]:
 
 def _is_listed(sent: Node, object_key: str | None) -> bool:
     """Whether a response holds a list of rows."""
-    found = resolve(sent, object_key) if object_key else sent
+    found = schema.resolve(sent, object_key) if object_key else sent
     return (
         found is None or schema.type_name(found) == "array" or "[*]" in str(object_key)
     )

@@ -10,7 +10,6 @@ import msgspec
 from patql.catalog import schema
 from patql.catalog.document import Cursor, Paging, Parameter
 from patql.catalog.node import Node
-from patql.catalog.path import resolve
 
 _SIZES = ("page_size", "per_page", "pagesize", "maxresults", "max_results", "limit")
 _PAGES = ("page", "cursor", "after", "before", "since")
@@ -89,7 +88,7 @@ def _by_number(listing: Listing, pagination: Node) -> Reading | None:
     if request.text("location", "query") != "query" or end.text("location") == "header":
         problem = "is paged by number otherwise than by a query parameter and a count in the body, which isn't supported"
         return Reading(problem=problem) if listing.rows else None
-    if not listing.rows or resolve(listing.sent, pages) is None:
+    if not listing.rows or schema.resolve(listing.sent, pages) is None:
         return None
     return _numbered(
         listing,
@@ -104,7 +103,7 @@ def _numbered(
     listing: Listing, page: str, pages: str, results: str, version: str | None = None
 ) -> Reading:
     size, maximum = _size(listing)
-    if not results and resolve(listing.sent, "results"):
+    if not results and schema.resolve(listing.sent, "results"):
         results = "results"
     return Reading(
         paging=Paging(page, pages, size, maximum, results or None, version),
@@ -113,7 +112,7 @@ def _numbered(
 
 
 def _by_url(listing: Listing, key: str) -> Reading | None:
-    if resolve(listing.sent, key) is None:
+    if schema.resolve(listing.sent, key) is None:
         return None
     size, maximum = _size(listing)
     return Reading(cursor=Cursor("url", "body", key, size=size, size_maximum=maximum))
@@ -125,7 +124,7 @@ def _by_token(listing: Listing, pagination: Node) -> Reading | None:
     header = response.text("location") == "header"
     if header and key.lower() == "link":
         return _by_link(listing) if listing.rows else None
-    if not listing.rows or not (header or resolve(listing.sent, key)):
+    if not listing.rows or not (header or schema.resolve(listing.sent, key)):
         return None
     request = pagination.need("requestToken")
     if response.text("algorithm") or request.text("algorithm"):
@@ -181,7 +180,7 @@ def _shown(listing: Listing) -> Reading:
 
 def _counts_pages(sent: Node) -> bool:
     """Whether a response says which page it is, and of how many, as Linode's envelope does."""
-    found = (resolve(sent, name) for name in ("page", "pages"))
+    found = (schema.resolve(sent, name) for name in ("page", "pages"))
     return all(node and schema.type_name(node) == "integer" for node in found)
 
 

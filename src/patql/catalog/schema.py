@@ -50,19 +50,23 @@ def rows(response: Node, object_key: str) -> Rows:
     """
     path = object_key.removeprefix("$").removeprefix(".").removesuffix("[*]")
     path = path or "items"
-    found = _resolve(response, path)
+    found = resolve(response, path)
     return Rows(path, row(found)) if found is not None else Rows(None, row(response))
 
 
-def _resolve(schema: Node, path: str) -> Node | None:
-    """The schema at a dotted path, None where there is none."""
-    node: Node | None = schema
-    for step in path.split("."):
-        name = step.removesuffix("[*]")
-        node = dict(properties(node)).get(name) if node is not None else None
-        if node is not None and step != name:
-            node = node.child("items") or _values(node)
-    return node
+def resolve(schema: Node, path: str) -> Node | None:
+    """The schema at a dotted path, None where there is none.
+
+    A property whose whole name is the path, dots and all, goes first.
+    """
+    known = dict(properties(schema))
+    if path in known:
+        return known[path]
+    step, _, rest = path.partition(".")
+    found = known.get(step.removesuffix("[*]"))
+    if found is not None and step.endswith("[*]"):
+        found = found.child("items") or _values(found)
+    return resolve(found, rest) if found is not None and rest else found
 
 
 def _values(schema: Node) -> Node | None:
