@@ -6,8 +6,16 @@ from typing import Any, cast
 import arro3.core as arrow
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from patql.catalog.document import Access, Column, Cursor, Method, Paging
+from patql.catalog.document import (
+    Access,
+    Column,
+    Cursor,
+    Method,
+    Paging,
+    Resource,
+)
 from patql.engine.decode import ContradictionError, Decoder
 from patql.engine.plan import Step
 from patql.engine.reading import widening
@@ -45,15 +53,16 @@ class Read:
         self.types: dict[str, str] = {}
         self.starts = 0
         self._relational = Relational()
-        self._step = Step(VIEW, asked, {}, asked.columns, {}, None)
+        things = Resource("some.service.things", "things", "", "", (asked,))
+        self._asked = Step(VIEW, asked, {}, asked.columns, {}, None, things)
         table: arrow.Table | None = None
         while table is None:
             table = self._table(asked, bodies)
-        publish(self._step, table, self._relational, NOW, self.types)
+        publish(self._step, table, self._relational, NOW)
 
     def _table(self, asked: Method, bodies: tuple[bytes, ...]) -> arrow.Table | None:
         self.starts += 1
-        publish_empty(self._step, self._relational, NOW, self.types)
+        publish_empty(self._step, self._relational, NOW)
         decoder = Decoder(asked, asked.columns, types=self.types)
         try:
             batches = [decoder.read(body, "the server") for body in bodies]
@@ -61,6 +70,10 @@ class Read:
             self.types |= error.wider
             return None
         return arrow.Table.from_batches(batches, schema=decoder.schema)
+
+    @property
+    def _step(self) -> Step:
+        return replace(self._asked, types=dict(self.types))
 
     def __enter__(self) -> "Read":
         return self

@@ -209,6 +209,13 @@ class Method(msgspec.Struct, frozen=True, omit_defaults=True):
             tuple(c.name for c in self.columns if c.once) if self.verb == "POST" else ()
         )
 
+    def as_sent(self) -> "Method":
+        """The same with its response as one row: nothing unwrapped or read on, and no date read as "never"."""
+        columns = tuple(msgspec.structs.replace(c, never=False) for c in self.sent)
+        return msgspec.structs.replace(
+            self, columns=columns, object_key=None, paging=None, cursor=None
+        )
+
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name, in any case, or None."""
         folded = name.casefold()

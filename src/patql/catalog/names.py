@@ -22,6 +22,17 @@ class Catalog:
     def __init__(self, providers: tuple[Provider, ...]) -> None:
         self.providers = providers
 
+    def knows(self, provider: str, service: str = "", resource: str = "") -> bool:
+        """Whether there is a provider, or a resource, of that name."""
+        try:
+            if resource:
+                self.resource(provider, service, resource)
+            else:
+                self.provider(provider)
+        except PatqlError:
+            return False
+        return True
+
     def provider(self, name: str) -> Provider:
         """The provider of that name."""
         return _find("provider", name, self.providers, within="")

@@ -7,9 +7,10 @@ from sqlglot import exp
 
 from patql.catalog.document import Method, Parameter, Resource
 from patql.engine import query
-from patql.engine.bind import Value, as_argument
 from patql.engine.constants import Constants
 from patql.engine.dialect import DIALECT
+from patql.engine.dryrun import tell_reads
+from patql.engine.given import Value, as_argument
 from patql.engine.plan import choose
 from patql.engine.scope import bare
 from patql.engine.state import State
@@ -82,7 +83,10 @@ class Addressed:
 
     def _evaluated(self, others: Sequence[exp.Expr] | exp.Query) -> list[object]:
         if isinstance(others, exp.Query):
-            return [row[0] for row in query.run(others.copy(), self._state).rows()]
+            prepared = query.prepare(others.copy(), self._state)
+            if self._state.options.dry_run:
+                tell_reads(prepared.steps, self._state)
+            return [row[0] for row in query.ask(prepared, self._state).rows()]
         constants = Constants(self._state.relational)
         for other in others:
             if not constants.is_constant(other):

@@ -1,23 +1,29 @@
 """Names to resources: which tables of a query are resources, and what the query says of each.
 
-A parameter that names the row's key is another name of the key's column; other parameters are given by an equality in
-WHERE and then are columns of the row. Everything else about names and types is DuckDB's to decide.
+A parameter that names the row's key is another name of the key's column; others are given by an equality or an IN, and
+then are columns of the row. Everything else about names and types is DuckDB's to decide.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
+from msgspec.structs import replace
 from sqlglot import exp
 
 from patql.catalog.document import Access, Column, Method, Parameter, Resource
 from patql.catalog.names import Catalog
+from patql.engine.called import called
 from patql.engine.constants import Constants
-from patql.engine.scope import Scope, bare
+from patql.engine.given import Link, Values, link_of, values_of
+from patql.engine.names import nearest
+from patql.engine.scope import Scope
+from patql.engine.state import State
+from patql.engine.statement import Exec
 from patql.kernel.errors import Code, SqlError
 
-Value = str | int | float | bool
-
 View = tuple[str, ...]
+
+EXEC = "exec#"
+"""What the names of tables that stand for EXEC in FROM begin with; a number from 1 follows."""
 
 
 class Occurrence:
@@ -26,15 +32,21 @@ class Occurrence:
     Attributes:
         table: the node in the tree.
         resource: what it names.
-        arguments: parameters that WHERE gives by equality with a constant.
+        values: parameters with the values that the query allows, each a constant.
+        links: parameters with what gives their values when the query runs.
         needed: lower-case names of the columns that the query may read; None for all.
+        executed: whether an EXEC stands there, whose parameters nothing but itself gives.
     """
 
-    def __init__(self, table: exp.Table, resource: Resource) -> None:
+    def __init__(
+        self, table: exp.Table, resource: Resource, *, executed: bool = False
+    ) -> None:
         self.table = table
         self.resource = resource
-        self.arguments: dict[str, Value] = {}
+        self.values: Values = {}
+        self.links = dict[str, list[Link]]()
         self.needed: set[str] | None = None
+        self.executed = executed
 
     @property
     def readers(self) -> tuple[Method, ...]:
@@ -60,15 +72,32 @@ class Occurrence:
 
 
 class Bound:
-    """A query whose tables are known; `changed` says that `tree` is no longer what was written."""
+    """A statement whose tables are known; `changed` says that `tree` is no longer what was written."""
 
     def __init__(
-        self, tree: exp.Query, scope: Scope, occurrences: tuple[Occurrence, ...]
+        self, tree: exp.Expr, scope: Scope, occurrences: tuple[Occurrence, ...]
     ) -> None:
         self.tree = tree
         self.scope = scope
         self.occurrences = occurrences
         self.changed = False
+        self._by_table = {id(o.table): o for o in occurrences}
+
+    def at(self, table: exp.Expr) -> Occurrence | None:
+        """The resource that a table of the query names, None where it names none."""
+        return self._by_table.get(id(table))
+
+    def owner(self, column: exp.Column) -> Occurrence | None:
+        """The resource that a column, or a parameter in the place of one, belongs to, as far as the text tells."""
+        table = self.scope.table_of(column)
+        if table is not None:
+            return self.at(table)
+        if column.table:
+            return None
+        own = [o for t in self.scope.tables_beside(column) if (o := self.at(t))]
+        return next(
+            (o for o in own if o.column(column.name) or o.parameter(column.name)), None
+        )
 
     def point(self, occurrence: Occurrence, view: View) -> None:
         """Make a table of the query read another view, under the name that it had."""
@@ -85,31 +114,110 @@ class Bound:
         table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
         self.changed = True
 
+    def rename_keys(self) -> None:
+        """Make each parameter that names a row's key the column that it stands for."""
+        for column in list(self.tree.find_all(exp.Column)):
+            owner = self.owner(column)
+            parameter = owner.parameter(column.name) if owner else None
+            if parameter is None or parameter.key_column is None:
+                continue
+            if isinstance(column.parent, exp.Ordered) and names_output(column):
+                continue
+            key = column.copy()
+            key.set("this", exp.to_identifier(parameter.key_column, quoted=True))
+            projected = isinstance(column.parent, exp.Select)
+            projected = projected and column.arg_key == "expressions"
+            aliased = exp.alias_(key, parameter.name, quoted=True)
+            column.replace(aliased if projected else key)
+            self.changed = True
 
-def bind(tree: exp.Query, catalog: Catalog, constants: Constants) -> Bound:
-    """Find the resources of a query, the parameters that it gives them, and the columns that it reads.
+
+def bind(
+    tree: exp.Expr, state: State, constants: Constants, execs: Sequence[Exec] = ()
+) -> Bound:
+    """Find the resources of a statement, the parameters that it gives them, and the columns that it reads.
+
+    Args:
+        tree: the statement.
+        state: what it runs with.
+        constants: evaluates what depends on no row.
+        execs: what the tables `exec#1`, `exec#2` and so on stand for.
 
     Raises:
-        SqlError: UNKNOWN_NAME, or UNSUPPORTED for a parameter that isn't given by an equality.
+        SqlError: UNKNOWN_NAME, or UNSUPPORTED for a function that can't stand in the place of a table.
     """
     scope = Scope(tree)
     if strange := scope.strange_function():
         message = f"{strange} isn't accepted as a table"
         raise SqlError(Code.UNSUPPORTED, message)
-    occurrences = tuple(
-        Occurrence(table, resolve(table, catalog)) for table in scope.named_tables()
-    )
-    bound = Bound(tree, scope, occurrences)
-    by_table = {id(occurrence.table): occurrence for occurrence in occurrences}
-    for occurrence in occurrences:
-        _take_arguments(occurrence, bound, constants)
-    for column in list(tree.find_all(exp.Column)):
-        if owner := _owner(column, bound, by_table):
-            _bind_parameter(column, owner, bound)
+    found = (_occurrence(table, state, execs) for table in scope.named_tables())
+    bound = Bound(tree, scope, tuple(o for o in found if o is not None))
     needed = _needed(tree)
-    for occurrence in occurrences:
+    for occurrence in bound.occurrences:
         occurrence.needed = needed
+        if not occurrence.executed:
+            _take_parameters(occurrence, bound, constants)
     return bound
+
+
+def _take_parameters(
+    occurrence: Occurrence, bound: Bound, constants: Constants
+) -> None:
+    """What the conditions on an occurrence give its parameters; the relational engine checks them again."""
+    conditions = bound.scope.conditions_of(occurrence.table)
+    if not conditions:
+        return
+    for parameter in _parameters(occurrence):
+        names = {parameter.name.casefold(), (parameter.key_column or "").casefold()}
+
+        def is_it(node: exp.Expr, names: set[str] = names) -> bool:
+            if not isinstance(node, exp.Column) or node.name.casefold() not in names:
+                return False
+            return bound.owner(node) is occurrence
+
+        for condition in conditions:
+            values = values_of(condition, parameter, is_it, constants)
+            if values is not None:
+                occurrence.values.setdefault(parameter.name, values)
+            elif link := link_of(condition, parameter, is_it):
+                occurrence.links.setdefault(parameter.name, []).append(link)
+
+
+def _parameters(occurrence: Occurrence) -> list[Parameter]:
+    found = {p.name: p for m in occurrence.readers for p in m.parameters}
+    return list(found.values())
+
+
+def _occurrence(
+    table: exp.Table, state: State, execs: Sequence[Exec]
+) -> Occurrence | None:
+    """The resource, or the EXEC, that a table stands for; None for one that the relational engine knows."""
+    parts = tuple(part.name for part in table.parts)
+    if execs and len(parts) == 1 and parts[0].startswith(EXEC):
+        return _executed(table, execs[int(parts[0].removeprefix(EXEC)) - 1], state)
+    full = state.complete(parts)
+    if len(full) == 3 and state.catalog.knows(full[0]):
+        return Occurrence(table, state.catalog.resource(*full))
+    if state.is_local(full) or _is_file(full, state):
+        return None
+    return Occurrence(table, resolve(table, state.catalog))
+
+
+def _is_file(parts: View, state: State) -> bool:
+    """Whether a table's name is the path of a file that the relational engine may read."""
+    return state.options.files and len(parts) == 1 and bool({*"./*"} & {*parts[0]})
+
+
+def _executed(table: exp.Table, execution: Exec, state: State) -> Occurrence:
+    """An EXEC in FROM: its method as a resource of its own, whose rows are the answer as the API sends it."""
+    resource, method, arguments = called(execution, state.catalog)
+    if method.verb != "GET" or execution.body is not None:
+        message = f"EXEC in FROM takes a method that only reads, and {method.name} of {resource.id} sends {method.verb}"
+        raise SqlError(Code.UNSUPPORTED, message)
+    alone = replace(method.as_sent(), access=Access.SELECT)
+    occurrence = Occurrence(table, replace(resource, methods=(alone,)), executed=True)
+    occurrence.values = {name: (value,) for name, value in arguments.items()}
+    return occurrence
 
 
 def resolve(table: exp.Table, catalog: Catalog) -> Resource:
@@ -130,124 +238,14 @@ def resolve(table: exp.Table, catalog: Catalog) -> Resource:
     return catalog.resource(parts[0], parts[1], parts[2])
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known names most like `name`, best first."""
-    folded = {k.casefold(): k for k in known}
-    return [
-        folded[k]
-        for k in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
-    ]
-
-
-def _take_arguments(occurrence: Occurrence, bound: Bound, constants: Constants) -> None:
-    """Equalities with constants that each of the occurrence's rows must meet; the relational engine checks them again."""
-    for column, other in _equalities(bound.scope.filter_of(occurrence.table)):
-        if bound.scope.table_of(column) is not occurrence.table:
-            continue
-        for parameter in _parameters(occurrence, column.name):
-            if parameter.name in occurrence.arguments or not constants.is_constant(
-                other
-            ):
-                continue
-            value = constants.value(other)
-            if parameter.type == "integer" and isinstance(value, str):
-                value = constants.whole(value)
-            value = as_argument(parameter, value)
-            if value is not None:
-                occurrence.arguments[parameter.name] = value
-
-
-def _equalities(condition: exp.Expr | None) -> Iterator[tuple[exp.Column, exp.Expr]]:
-    for conjunct in _conjuncts(condition) if condition else ():
-        if not isinstance(conjunct, exp.EQ):
-            continue
-        left, right = bare(conjunct.this), bare(conjunct.expression)
-        if isinstance(left, exp.Column):
-            yield left, right
-        if isinstance(right, exp.Column):
-            yield right, left
-
-
-def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    waiting = [condition]
-    while waiting:
-        node = bare(waiting.pop())
-        if isinstance(node, exp.And):
-            waiting += (node.expression, node.this)
-        else:
-            yield node
-
-
-def _parameters(occurrence: Occurrence, name: str) -> list[Parameter]:
-    """The parameters that a column name gives: the one of that name, or the one that selects by that column."""
-    folded = name.casefold()
-    found = {
-        p.name: p
-        for method in occurrence.readers
-        for p in method.parameters
-        if folded in (p.name.casefold(), (p.key_column or "").casefold())
-    }
-    return list(found.values())
-
-
-def as_argument(parameter: Parameter, value: object) -> Value | None:
-    """A SQL value as a parameter's value, None where it can't be one."""
-    if value is None or isinstance(value, bool):
-        return value if parameter.type == "boolean" else None
-    if parameter.type != "integer":
-        return str(value)
-    text = str(value).strip()
-    whole = text.removesuffix(".0")
-    return int(whole) if whole.lstrip("+-").isdecimal() and whole.isascii() else None
-
-
-def _owner(
-    column: exp.Column, bound: Bound, by_table: dict[int, Occurrence]
-) -> Occurrence | None:
-    table = bound.scope.table_of(column)
-    if table is not None:
-        return by_table.get(id(table))
-    if column.table:
-        return None
-    beside = bound.scope.tables_beside(column)
-    own = [by_table[id(table)] for table in beside if id(table) in by_table]
-    return next(
-        (o for o in own if o.column(column.name) or o.parameter(column.name)), None
-    )
-
-
-def _bind_parameter(column: exp.Column, occurrence: Occurrence, bound: Bound) -> None:
-    parameter = occurrence.parameter(column.name)
-    if parameter is None or _names_output(column, parameter, occurrence):
-        return
-    if parameter.key_column:
-        key = column.copy()
-        key.set("this", exp.to_identifier(parameter.key_column, quoted=True))
-        projected = (
-            isinstance(column.parent, exp.Select) and column.arg_key == "expressions"
-        )
-        column.replace(
-            exp.alias_(key, parameter.name, quoted=True) if projected else key
-        )
-        bound.changed = True
-    elif parameter.name not in occurrence.arguments:
-        message = f"{parameter.name} is a parameter of {occurrence.resource.id}: give it as {parameter.name} = value"
-        raise SqlError(Code.UNSUPPORTED, message)
-
-
-def _names_output(
-    column: exp.Column, parameter: Parameter, occurrence: Occurrence
-) -> bool:
-    """Whether a name means a column of the result: in ORDER BY before all else, elsewhere where it means nothing else."""
+def names_output(column: exp.Column) -> bool:
+    """Whether a name may mean a column of the result."""
     select = column.find_ancestor(exp.Select)
-    aliases = [p.alias for p in select.expressions] if select else []
-    if column.table or column.name.casefold() not in map(str.casefold, aliases):
-        return False
-    known = parameter.key_column or parameter.name in occurrence.arguments
-    return isinstance(column.parent, exp.Ordered) or not known
+    aliases = [p.alias.casefold() for p in select.expressions] if select else []
+    return not column.table and column.name.casefold() in aliases
 
 
-def _needed(tree: exp.Query) -> set[str] | None:
+def _needed(tree: exp.Expr) -> set[str] | None:
     """Lower-case names that may be columns; None where something may read columns that it doesn't name."""
     if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
         return None

@@ -8,17 +8,19 @@ from msgspec.structs import replace
 from sqlglot import exp
 
 from patql.catalog.document import Method, Parameter, Resource
-from patql.engine.bind import Value, as_argument, nearest
 from patql.engine.change import warn_of_own
 from patql.engine.created import Created
 from patql.engine.decode import Decoder
 from patql.engine.dryrun import preview
+from patql.engine.given import Value, as_argument
+from patql.engine.names import nearest
 from patql.engine.ports import Transport
 from patql.engine.request import build, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.engine.statement import Exec, Json, Variable
+from patql.engine.usable import usable
 from patql.engine.values import distinct, encode, field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request, Response
@@ -83,9 +85,7 @@ def _method(statement: Exec, state: State) -> tuple[Resource, Method]:
         hint = f"Did you mean {' or '.join(nearest(name, known) or known)}?"
         message = f"{resource.id} has no method {name}"
         raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
-    if method.unsupported:
-        message = f"{method.name} of {resource.id} can't be called: {'; '.join(method.unsupported)}"
-        raise SqlError(Code.UNSUPPORTED, message)
+    usable(resource, [method])
     return resource, method
 
 

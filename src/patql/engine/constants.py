@@ -27,9 +27,17 @@ _LAST = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
 _NO_CONSTANTS = (
     *(exp.Column, exp.Query, exp.Star, exp.AggFunc, exp.Window),  # they depend on rows
-    *(exp.Rand, exp.Uuid),  # they differ from call to call
     *(exp.Any, exp.All),  # they mean something only on the side of a comparison
 )
+
+
+def is_steady(expression: exp.Expr) -> bool:
+    """Whether an expression has the same value each time for the same row."""
+    return not any(
+        isinstance(node, (exp.Rand, exp.Uuid))
+        or (isinstance(node, exp.Anonymous) and node.name.upper() in _VARYING)
+        for node in expression.walk()
+    )
 
 
 class Constants:
@@ -40,12 +48,7 @@ class Constants:
 
     def is_constant(self, expression: exp.Expr) -> bool:
         """Whether an expression has one value for the whole statement."""
-        for node in expression.walk():
-            if isinstance(node, _NO_CONSTANTS):
-                return False
-            if isinstance(node, exp.Anonymous) and node.name.upper() in _VARYING:
-                return False
-        return True
+        return not expression.find(*_NO_CONSTANTS) and is_steady(expression)
 
     def value(self, expression: exp.Expr) -> object:
         """The value of a constant expression, as DuckDB gives it to Python.

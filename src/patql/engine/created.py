@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import arro3.core as arrow
 
 from patql.catalog.document import Access, Method, Resource
-from patql.engine.bind import Value
 from patql.engine.decode import Decoder
 from patql.engine.found import key_argument
+from patql.engine.given import Value
 from patql.engine.plan import choose
 from patql.engine.request import build, is_missing, refuse, send
 from patql.engine.result import Result
@@ -53,6 +53,9 @@ class Created:
         Raises:
             PatqlError: BAD_RESPONSE.
         """
+        if not response.body and not self._returning.wanted:
+            self._batches[at] = self._decoder.batch(self._decoder.columns(), where)
+            return
         rows = self._decoder.decode(response.body, where).rows
         columns = self._decoder.columns()
         self._decoder.extend(columns, rows)

@@ -56,7 +56,7 @@ def _explain(statement: Explain) -> Result:
 def _run(statement: Runnable, state: State) -> Iterator[Result]:
     match statement:
         case Query():
-            yield query.run(statement.tree, state, statement.text)
+            yield query.run(statement.tree, state, statement.text, statement.execs)
         case Local():
             from patql.engine import local
 

@@ -18,7 +18,7 @@ _PATTERNS = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike)
 _NUMBER_OR_TRUTH = re.compile(r"-?\d.*|true|false")
 
 
-def compare_extracts(tree: exp.Query) -> bool:
+def compare_extracts(tree: exp.Expr) -> bool:
     """Take the part of JSON as text where a comparison, BETWEEN, IN, LIKE or CASE has text on the other side.
 
     Returns whether the tree has to be written anew: also where a part stands beside an operator, which binds more

@@ -1,21 +1,26 @@
 """Steps to rows: the only stage that waits for a server.
 
-A list is read to its end: the first page tells how many there are, the rest come concurrently. Pages that aren't one
-snapshot of the list are read again, and refused if the list won't stand still; never stitched together.
+A list is read to its end. Pages that aren't one snapshot of the list are read again, and refused if the list won't
+stand still; never stitched together.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from itertools import product
 from typing import Any, TypeVar
 
 import arro3.core as arrow
 
-from patql.catalog.document import Paging
-from patql.engine.decode import Columns, Decoder, Page
+from patql.catalog.document import Resource
+from patql.engine.decode import Columns, ContradictionError, Decoder
+from patql.engine.feed import Feed
+from patql.engine.given import Arguments, Value, as_argument
+from patql.engine.listing import ChangedError, Listing
 from patql.engine.plan import Step
-from patql.engine.ports import Transport
-from patql.engine.request import build, is_missing, locate, reasons, refuse, send
+from patql.engine.request import build, first, locate, send
+from patql.engine.state import State
+from patql.engine.views import type_of, with_fed
 from patql.kernel.errors import Code, PatqlError
-from patql.kernel.http import Request, Response
+from patql.kernel.http import Request
 
 ATTEMPTS = 3
 """How often a list is read before it is given up as changing too fast."""
@@ -26,152 +31,230 @@ BATCH = 8_000
 T = TypeVar("T")
 
 
-class _ChangedError(Exception):
-    """The pages read so far aren't one snapshot."""
+class WideningError(Exception):
+    """Values of a resource contradict the types of their columns; `wider` has the types that they need, by column."""
+
+    def __init__(self, resource: Resource, wider: Mapping[str, str]) -> None:
+        self.resource = resource
+        self.wider = wider
+        super().__init__()
 
 
-def fetch(step: Step, transport: Transport, concurrency: int) -> arrow.Table:
-    """The rows of one step, all of them, from one snapshot.
+class Fetch:
+    """What one step reads while a statement runs.
 
-    Raises:
-        ServerRefusedError: the server answered with an error.
-        PatqlError: UNREACHABLE, BAD_RESPONSE, or PAGES_CHANGED where the list changed during each attempt.
+    Attributes:
+        step: the step, or the list that is read instead of it.
+        decoder: reads its responses.
     """
-    decoder = Decoder(step.method, step.columns, step.key)
-    where = locate(transport, build(step.method, step.arguments))
-    batches = fetch_each(
-        lambda some: decoder.batch(some, where), step, decoder, transport, concurrency
-    )
-    return arrow.Table.from_batches(batches, schema=decoder.schema)
 
+    def __init__(self, step: Step, state: State) -> None:
+        calls = _calls(step, state)
+        listed = step.instead if len(calls) > state.concurrency else None
+        if listed is not None and _is_shorter(listed, len(calls), state):
+            step = listed
+            calls = _calls(step, state)
+        self.step = step
+        self.decoder = Decoder(step.method, step.columns, step.key, step.types)
+        self._calls = calls
+        self._state = state
+        self._meter = state.meter(step.resource.id)
+        self._missing: list[Request] = []
 
-def fetch_each(
-    take: Callable[[Columns], T],
-    step: Step,
-    decoder: Decoder,
-    transport: Transport,
-    concurrency: int,
-) -> list[T]:
-    """What `take` makes of each few thousand rows of a step, while they are at hand.
+    @property
+    def schema(self) -> arrow.Schema:
+        """Of the batches: the step's columns, then the parameters that are columns of the rows."""
+        return with_fed(self.decoder.schema, self.step.fed)
 
-    Raises:
-        PatqlError: as `fetch`.
-    """
-    for _ in range(ATTEMPTS):
+    @property
+    def where(self) -> str:
+        """The request, or the first of them, as a person would name it."""
+        transport = self._state.transport_of(self.step.resource)
+        calls = self._calls or [self.step.arguments]
+        return locate(transport, build(self.step.method, calls[0]))
+
+    def table(self) -> arrow.Table:
+        """The rows, all of them, from one snapshot.
+
+        Raises:
+            ServerRefusedError: the server answered with an error.
+            WideningError: a value contradicts the type of its column.
+            PatqlError: UNREACHABLE, BAD_RESPONSE, or PAGES_CHANGED where the list changed during each attempt.
+        """
+        batches = self.each(self._batch)
+        return arrow.Table.from_batches(batches, schema=self.schema)
+
+    def each(self, take: Callable[[Columns, Columns], T]) -> list[T]:
+        """What `take` makes of each few thousand rows and of their parameters, while they are at hand.
+
+        Raises:
+            WideningError, PatqlError: as `table`.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return list(self._taken(take))
+            except ChangedError:
+                continue
+        raise changing(self.where)
+
+    def batches(self) -> Generator[arrow.RecordBatch]:
+        """The rows as they come; those given are an answer only when the last page has been given too.
+
+        Raises:
+            ChangedError: they aren't of one snapshot.
+            WideningError, PatqlError: as `table`.
+        """
+        return self._taken(self._batch)
+
+    def notes(self) -> list[str]:
+        """What is to be told of the rows, once they are read."""
+        if not self._missing:
+            return []
+        told = f"{len(self._missing)} of {len(self._calls)} requests for {self.step.resource.id} were answered 404"
+        return [
+            f"{told}, so that there are no rows for them: {self._name(self._missing[0])} is the first"
+        ]
+
+    def _name(self, request: Request) -> str:
+        return locate(self._state.transport_of(self.step.resource), request)
+
+    def _taken(self, take: Callable[[Columns, Columns], T]) -> Generator[T]:
         try:
-            pages = _pages(step, decoder, transport, concurrency)
-            return [take(some) for some in _gathered(decoder, pages)]
-        except _ChangedError:
-            continue
+            for some in self._gathered():
+                yield take(*some)
+        except ContradictionError as found:
+            raise WideningError(self.step.resource, found.wider) from None
+
+    def _gathered(self) -> Iterator[tuple[Columns, Columns]]:
+        columns, fed, count = self.decoder.columns(), self._no_values(), 0
+        for listing, rows in self._read():
+            self.decoder.extend(columns, rows)
+            for parameter, values in zip(self.step.fed, fed, strict=True):
+                values += [listing.arguments[parameter.name]] * len(rows)
+            count += len(rows)
+            if count >= BATCH:
+                yield columns, fed
+                columns, fed, count = self.decoder.columns(), self._no_values(), 0
+        if count:
+            yield columns, fed
+
+    def _no_values(self) -> Columns:
+        return [[] for _ in self.step.fed]
+
+    def _read(self) -> Iterator[tuple[Listing, list[Any]]]:
+        """The rows of each response, with what they were asked for: in rounds, since an answer tells what comes next."""
+        listings = [
+            Listing(self.step, c, self.decoder, self._state) for c in self._calls
+        ]
+        waiting = [(listing, listing.first()) for listing in listings]
+        self._missing = []
+        while waiting:
+            self._meter.expected = sum(listing.pages for listing in listings)
+            following: list[tuple[Listing, Request]] = []
+            for (listing, request), page, more in self._round(waiting):
+                if page:
+                    yield listing, page
+                following += ((listing, each) for each in more)
+                if listing.missing and len(listings) > 1:
+                    self._missing.append(request)
+            waiting = following
+        for listing in listings:
+            listing.check_whole()
+
+    def _round(
+        self, waiting: list[tuple[Listing, Request]]
+    ) -> Iterator[tuple[tuple[Listing, Request], list[Any], list[Request]]]:
+        transport = self._state.transport_of(self.step.resource)
+        requests = [request for _, request in waiting]
+        answers = transport.send(requests, self._state.concurrency, self._meter)
+        for (listing, request), response in zip(waiting, answers, strict=True):
+            page, more = listing.take(request, response)
+            rows = page.rows if page else []
+            self._meter.answered(len(response.body), len(rows))
+            yield (listing, request), rows, more
+
+    def _batch(self, columns: Columns, fed: Columns) -> arrow.RecordBatch:
+        batch = self.decoder.batch(columns, self.where)
+        if not fed:
+            return batch
+        arrays = [
+            arrow.Array(values, type=type_of(parameter))
+            for parameter, values in zip(self.step.fed, fed, strict=True)
+        ]
+        return arrow.RecordBatch.from_arrays(  # pyright: ignore[reportUnknownMemberType]  (its stubs)
+            [*batch.columns, *arrays], schema=self.schema
+        )
+
+
+def count(step: Step, state: State) -> int | None:
+    """How many rows a list has that the step's filter lets through, by one page of it; None where that can't be told.
+
+    The first answer may tell that the server is one of ours, whose filters are exact: then it is asked once more.
+
+    Raises:
+        PatqlError: as `Fetch.table`.
+    """
+    transport = state.transport_of(step.resource)
+    decoder = Decoder(step.method, step.columns, step.key, step.types)
+    meter = state.meter(step.resource.id)
+    for known in (transport.target in state.versioned, True):
+        listing = Listing(step, step.arguments, decoder, state)
+        if step.push is None or not (listing.is_exact or step.push.own.exact):
+            return None
+        exact, request = listing.is_exact, listing.first()
+        response = first(transport.send([request], 1, meter))
+        page, _ = listing.take(request, response)
+        meter.answered(len(response.body))
+        if exact:
+            return page.results if page else None
+        if known or not listing.is_exact:
+            return None
+    return None
+
+
+def _calls(step: Step, state: State) -> list[Arguments]:
+    """The arguments of each request: the constants, in every combination, with each row of the feed."""
+    fed: list[Arguments] = _fed(step.feed, state) if step.feed else [{}]
+    combined = product(*step.values.values())
+    several = [dict(zip(step.values, values, strict=True)) for values in combined]
+    return [{**step.arguments, **some, **each} for some in several for each in fed]
+
+
+def _fed(feed: Feed, state: State) -> list[Arguments]:
+    """The distinct values that a feed gives; those that a parameter can't have meet no row."""
+    _, rows = state.relational.run(feed.sql(), placed=False)
+    found: dict[tuple[Value, ...], None] = {}
+    for row in rows.fetchall():
+        pairs = zip(feed.links, row, strict=True)
+        values = [as_argument(link.parameter, value) for link, value in pairs]
+        given = tuple(value for value in values if value is not None)
+        if len(given) == len(values):
+            found[given] = None
+    names = [link.parameter.name for link in feed.links]
+    return [dict(zip(names, values, strict=True)) for values in found]
+
+
+def _is_shorter(step: Step, requests: int, state: State) -> bool:
+    """Whether a list has fewer pages than so many requests; its first page tells."""
+    calls = _calls(step, state)
+    if len(calls) != 1:
+        return False
+    decoder = Decoder(step.method, step.columns, step.key, step.types)
+    listing = Listing(step, calls[0], decoder, state)
+    transport = state.transport_of(step.resource)
+    waiting, page = [listing.first()], None
+    while waiting and page is None:
+        response = send(transport, waiting[0])
+        if response.status != 200:
+            return False
+        page, waiting = listing.take(waiting[0], response)
+    return listing.pages < requests
+
+
+def changing(where: str) -> PatqlError:
+    """What is said of a list that won't stand still."""
     message = (
-        f"{locate(transport, build(step.method, step.arguments))} changed while it was read, {ATTEMPTS} times in a row, "
+        f"{where} changed while it was read, {ATTEMPTS} times in a row, "
         "so its pages are no answer: ask again when fewer changes are made"
     )
-    raise PatqlError(Code.PAGES_CHANGED, message)
-
-
-def _gathered(decoder: Decoder, pages: Iterator[Page]) -> Iterator[Columns]:
-    columns, count = decoder.columns(), 0
-    for page in pages:
-        decoder.extend(columns, page.rows)
-        count += len(page.rows)
-        if count >= BATCH:
-            yield columns
-            columns, count = decoder.columns(), 0
-    if count:
-        yield columns
-
-
-def _pages(
-    step: Step, decoder: Decoder, transport: Transport, concurrency: int
-) -> Iterator[Page]:
-    paging = step.method.paging
-    if paging is None or paging.page in step.arguments:
-        yield from _one(step, decoder, transport)
-        return
-    first = _page_request(step, paging, 1)
-    response = send(transport, first)
-    if response.status != 200:
-        refuse(transport, first, response)
-    page = decoder.decode(response.body, locate(transport, first))
-    if page.pages is None and page.rows:
-        message = f"{locate(transport, first)} doesn't say how many pages there are"
-        raise PatqlError(Code.BAD_RESPONSE, message)
-    snapshot = _Snapshot(paging, decoder, response, page)
-    yield page
-    rest = [_page_request(step, paging, n) for n in range(2, (page.pages or 1) + 1)]
-    answers = transport.send(rest, concurrency) if rest else iter(())
-    for request, response in zip(rest, answers, strict=True):
-        if response.status == 404 and reasons(response):
-            raise _ChangedError  # the list became shorter than the first page said
-        if response.status != 200:
-            refuse(transport, request, response)
-        page = decoder.decode(response.body, locate(transport, request))
-        snapshot.add(response, page)
-        yield page
-    snapshot.check_whole()
-
-
-def _one(step: Step, decoder: Decoder, transport: Transport) -> Iterator[Page]:
-    request = build(step.method, step.arguments)
-    response = send(transport, request)
-    if is_missing(step.method, step.arguments, response):
-        return
-    if response.status not in (200, 204):
-        refuse(transport, request, response)
-    if response.status == 200:
-        yield decoder.decode(response.body, locate(transport, request))
-
-
-def _page_request(step: Step, paging: Paging, number: int) -> Request:
-    arguments = {**step.arguments, paging.page: number}
-    if paging.size and paging.size_maximum:
-        arguments.setdefault(paging.size, paging.size_maximum)
-    return build(step.method, arguments)
-
-
-class _Snapshot:
-    """Whether pages belong together: by the list's version where the server sends it, else by what can be seen."""
-
-    def __init__(
-        self, paging: Paging, decoder: Decoder, response: Response, page: Page
-    ) -> None:
-        self._header = (paging.version_header or "").encode()
-        self._version = response.header(self._header)
-        self._decoder = decoder
-        self._results = page.results
-        self._rows = 0
-        self._keys = set[Any]()
-        self._seen = 0
-        self._count(page)
-
-    def add(self, response: Response, page: Page) -> None:
-        """Take one more page.
-
-        Raises:
-            _ChangedError: it is of another snapshot.
-        """
-        version = response.header(self._header)
-        if version != self._version or page.results != self._results:
-            raise _ChangedError
-        self._count(page)
-
-    def check_whole(self) -> None:
-        """Every row once, and as many as the server said.
-
-        Raises:
-            _ChangedError: otherwise.
-        """
-        if len(self._keys) != self._seen:
-            raise _ChangedError
-        if self._results is not None and self._rows != self._results:
-            raise _ChangedError
-
-    def _count(self, page: Page) -> None:
-        self._rows += len(page.rows)
-        if (
-            self._version is None
-        ):  # nothing else tells that a row moved from one page to the next
-            keys = self._decoder.keys(page.rows)
-            self._keys.update(keys)
-            self._seen += len(keys)
+    return PatqlError(Code.PAGES_CHANGED, message)

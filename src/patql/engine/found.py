@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from patql.catalog.document import Method, Parameter
 from patql.engine import query
-from patql.engine.bind import Value, as_argument
+from patql.engine.given import Value, as_argument
 from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.state import State
 from patql.engine.statement import Delete, Update

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from patql.catalog.document import Access, Column, Method, Parameter, Resource
 from patql.engine import query
-from patql.engine.bind import Value, as_argument, resolve
+from patql.engine.bind import resolve
 from patql.engine.constants import Constants
 from patql.engine.created import Created
 from patql.engine.dryrun import preview, tell_reads
+from patql.engine.given import Value, as_argument
 from patql.engine.plan import choose
 from patql.engine.request import build, locate, refuse
 from patql.engine.result import Result, Row
@@ -15,6 +16,7 @@ from patql.engine.returning import Returning
 from patql.engine.send import Sending
 from patql.engine.state import State
 from patql.engine.statement import Insert
+from patql.engine.usable import usable
 from patql.engine.values import distinct, encode, field, takes, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request, Response
@@ -48,8 +50,11 @@ def insert(statement: Insert, state: State) -> Iterator[Result]:
     # Until the secrets have been delivered: the caller asks for more only then.
     with held_off() as held:
         failure = _send(requests, made, created, resource, state, held)
-        if created or failure is None:
-            yield from created.results()
+        try:
+            if created or failure is None:
+                yield from created.results()
+        except PatqlError as error:
+            failure = failure or error
     if failure is not None:
         raise failure
 
@@ -58,7 +63,7 @@ def _method(
     resource: Resource, columns: Sequence[str]
 ) -> tuple[Method, dict[str, Parameter | None]]:
     """What makes a row with these columns, and which of them are its parameters: the others are fields of its body."""
-    creators = resource.by_access(Access.INSERT)
+    creators = usable(resource, resource.by_access(Access.INSERT))
     targets = {name: _parameter(creators, name) for name in columns}
     given: dict[str, Value] = {p.name: "" for p in targets.values() if p}
     others = [name for name, parameter in targets.items() if parameter is None]

@@ -95,7 +95,7 @@ def _is_text(bound: Bound, operand: exp.Expr) -> bool:
     return isinstance(column, exp.Column) and is_instant(bound, column)
 
 
-def _comparisons(tree: exp.Query) -> list[list[exp.Expr]]:
+def _comparisons(tree: exp.Expr) -> list[list[exp.Expr]]:
     """What is compared with one another in each comparison, BETWEEN, IN and CASE.
 
     From the inside out: the types that a subquery gives are known once its own comparisons are of one form.

@@ -13,12 +13,13 @@ from sqlglot import exp
 
 from patql.catalog.document import Column
 from patql.engine.bind import Bound
-from patql.engine.decode import Columns, Decoder
-from patql.engine.fetch import fetch_each
+from patql.engine.decode import Columns
+from patql.engine.fetch import Fetch
 from patql.engine.plan import Plan
 from patql.engine.result import Result, ResultColumn, Row
+from patql.engine.scope import TABLE, has_only
 from patql.engine.state import State
-from patql.engine.views import never_from
+from patql.engine.views import is_never, never_from
 
 _PLAIN = {"BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN"}
 """Types that a decoder gives as the relational engine does."""
@@ -30,25 +31,28 @@ Chosen = tuple[Column, ...]
 def chosen(bound: Bound, plan: Plan) -> Chosen | None:
     """What a query chooses, if that is all it does; None where anything else is left to the relational engine."""
     tree = bound.tree
-    if len(plan) != 1 or plan[0].given or not isinstance(tree, exp.Select):
+    if (
+        len(plan) != 1
+        or plan[0].given
+        or plan[0].fed
+        or not isinstance(tree, exp.Select)
+    ):
         return None
     table = bound.occurrences[0].table
     from_ = tree.args.get("from_")
     if (
         not from_
         or from_.this is not table
-        or not _has_only(tree, {"expressions", "from_"})
+        or not has_only(tree, {"expressions", "from_"})
     ):
         return None
-    if (
-        not _has_only(table, {"this", "db", "catalog", "alias"})
-        or table.alias_column_names
-    ):
+    if not has_only(table, TABLE) or table.alias_column_names:
         return None
     if [type(projection) for projection in tree.expressions] == [exp.Star]:
-        return plan[0].method.columns if _has_only(tree.expressions[0], set()) else None
+        return plan[0].method.columns if has_only(tree.expressions[0], set()) else None
     known = {column.name.casefold(): column for column in plan[0].method.columns}
-    columns = [known.get(_column_name(projection)) for projection in tree.expressions]
+    names = (_column_name(projection, table) for projection in tree.expressions)
+    columns = [known.get(name) for name in names]
     found = tuple(column for column in columns if column is not None)
     return found if len(found) == len(columns) == len(set(found)) else None
 
@@ -64,18 +68,17 @@ def answer(
     names = {heading.name.casefold() for heading in headings}
     if len(names) != len(columns) or any(h.type not in _PLAIN for h in headings):
         return None
-    (step,) = plan
-    decoder = Decoder(step.method, columns, step.key)
+    fetch = Fetch(replace(plan[0], columns=columns), state)
+    decoder = fetch.decoder
     horizon = never_from(state.now)
 
-    def take(values: Columns) -> Stretch:
+    def take(values: Columns, _fed: Columns) -> Stretch:
         for at, column in enumerate(columns):
             if column.never:
                 values[at] = _without_never(values[at], horizon)
-        return values, decoder.batch(values, f"the server, asked for {step.view[-1]},")
+        return values, decoder.batch(values, fetch.where)
 
-    only = replace(step, columns=columns)
-    stretches = fetch_each(take, only, decoder, state.transport, state.concurrency)
+    stretches = fetch.each(take)
     return Result(headings, Rows(stretches, decoder.schema, headings))
 
 
@@ -119,14 +122,17 @@ def _without_never(values: list[str | None], horizon: str) -> list[str | None]:
     """Dates from the horizon on become None; most lists have none."""
     if max((value for value in values if value), default="") < horizon:
         return values
-    return [None if value and value >= horizon else value for value in values]
+    return [None if value and is_never(value, horizon) else value for value in values]
 
 
-def _column_name(projection: exp.Expr) -> str:
-    """The name of a column that stands by itself, in lower case; nothing for anything else."""
+def _column_name(projection: exp.Expr, table: exp.Table) -> str:
+    """The name of a column that stands by itself, in lower case; nothing for anything else, such as `owner.login`."""
     column = projection.unalias()
-    return column.name.casefold() if isinstance(column, exp.Column) else ""
-
-
-def _has_only(node: exp.Expr, parts: set[str]) -> bool:
-    return all(part in parts for part, value in node.args.items() if value)
+    if not isinstance(column, exp.Column):
+        return ""
+    of = [table.alias] if table.alias else [part.name for part in table.parts]
+    *qualifiers, name = (part.name.casefold() for part in column.parts)
+    is_own = (
+        not qualifiers or qualifiers == [*map(str.casefold, of)][-len(qualifiers) :]
+    )
+    return name if is_own else ""

@@ -1,36 +1,49 @@
 """The path of a query: parse, bind, plan, fetch, relate. Each stage takes what the one before gave."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import arro3.core as arrow
 import msgspec
+from msgspec.structs import replace
 from sqlglot import exp
 
-from patql.engine.bind import Bound, bind, nearest
+from patql.engine.bind import Bound, bind
 from patql.engine.constants import Constants
 from patql.engine.dialect import DIALECT
-from patql.engine.fetch import fetch
+from patql.engine.extracts import compare_extracts
+from patql.engine.fetch import ATTEMPTS, Fetch, WideningError, changing, count
 from patql.engine.instants import WIRE, compare_instants
+from patql.engine.listing import ChangedError
+from patql.engine.names import nearest
 from patql.engine.plan import Plan, make_plan
 from patql.engine.projection import Chosen, chosen
 from patql.engine.projection import answer as project
-from patql.engine.relate import UnknownColumnError
+from patql.engine.reading import widening
+from patql.engine.relate import UnknownColumnError, quote
 from patql.engine.result import Result, ResultColumn
 from patql.engine.state import State
-from patql.engine.statement import NESTED
-from patql.engine.views import publish, publish_empty
-from patql.kernel.errors import Code, SqlError
+from patql.engine.statement import NESTED, Exec
+from patql.engine.stream import ReadAgainError, Stream
+from patql.engine.views import never_from, publish, publish_empty
+from patql.kernel.errors import Code, PatqlError, SqlError
+
+T = TypeVar("T")
+
+Tables = list[arrow.Table]
+"""The rows of each step."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A query that DuckDB has bound over its views.
+    """A statement that DuckDB has bound over its views.
 
     Attributes:
         steps: what fills the views.
         sql: its text.
         as_written: whether that is the text that was written.
-        columns: what it will return.
+        columns: what it will return; none where it isn't a query.
         chosen: the columns of its one step that it chooses, if that is all it does.
+        counts: whether all it does is to count the rows of its one step.
     """
 
     steps: Plan
@@ -38,21 +51,54 @@ class Prepared(msgspec.Struct, frozen=True):
     as_written: bool
     columns: tuple[ResultColumn, ...]
     chosen: Chosen | None
+    counts: bool
 
 
-def run(tree: exp.Query, state: State, text: str | None = None) -> Result:
+def run(
+    tree: exp.Query,
+    state: State,
+    text: str | None = None,
+    execs: Sequence[Exec] = (),
+) -> Result:
     """Answer one query, as if every row of its resources had been in a table.
 
     Args:
-        tree: the query; it is changed on the way.
+        tree: the query.
         state: what it runs with.
         text: the query as it was written, which is what DuckDB is given if nothing in it had to change.
+        execs: what the tables `exec#1`, `exec#2` and so on stand for.
 
     Raises:
         SqlError: it can't be run as written; nothing was asked of a server then.
         PatqlError: a server didn't answer for all of it.
     """
-    return ask(prepare(tree, state, text=text), state)
+    return settled(
+        lambda: ask(prepare(tree.copy(), state, text=text, execs=execs), state), state
+    )
+
+
+def settled(work: Callable[[], T], state: State) -> T:
+    """What a piece of work gives once no value contradicts the types of its columns; it is begun again with wider ones.
+
+    Raises:
+        PatqlError: BAD_RESPONSE where that takes more than a few attempts.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return work()
+        except WideningError as found:
+            for name, kind in found.wider.items():
+                state.widened[found.resource.id, name] = kind
+                column = next(c for c in found.resource.columns if c.name == name)
+                state.dialogue.note(widening(found.resource.id, column, kind))
+    try:
+        return work()
+    except WideningError as found:
+        message = (
+            f"{found.resource.id} sent values of {', '.join(found.wider)} that its document doesn't describe, "
+            f"again after it was read with wider types {ATTEMPTS} times"
+        )
+        raise PatqlError(Code.BAD_RESPONSE, message) from None
 
 
 def ask(prepared: Prepared, state: State) -> Result:
@@ -61,52 +107,81 @@ def ask(prepared: Prepared, state: State) -> Result:
     Raises:
         SqlError: it fails on the data.
         PatqlError: a server didn't answer for all of it.
+        WideningError: a value contradicts the type of its column.
     """
+    if prepared.counts and (counted := _count(prepared, state)):
+        return counted
     if prepared.chosen is not None:
         result = project(prepared.chosen, prepared.columns, prepared.steps, state)
         if result is not None:
             return result
-    tables = [
-        fetch(step, state.transport, state.concurrency) for step in prepared.steps
-    ]
-    return answer(prepared, state, tables)
+    return over(prepared, state, lambda: _computed(prepared, state))
 
 
-def prepare(
-    tree: exp.Query,
-    state: State,
-    *,
-    text: str | None = None,
-    steps: Plan | None = None,
-) -> Prepared:
-    """Bind and plan a query, and check it; `steps` where the rows come from elsewhere than a plan would take them.
+def over(prepared: Prepared, state: State, work: Callable[[], T]) -> T:
+    """What a piece of work gives over the views of a prepared statement's steps, filled as far as it reads them.
 
     Raises:
-        SqlError: it can't be run as written.
+        SqlError: it fails on the data.
+        PatqlError: a server didn't answer for all of it.
+        WideningError: a value contradicts the type of its column.
     """
+    steps = prepared.steps
+    for _ in range(ATTEMPTS):
+        try:
+            return _streamed(steps, state, work)
+        except ReadAgainError:
+            steps = tuple(replace(step, streamed=False) for step in steps)
+        except ChangedError:
+            continue
+    raise changing(prepared.steps[0].resource.id)
+
+
+def _streamed(steps: Plan, state: State, work: Callable[[], T]) -> T:
+    streams: list[Stream] = []
+    fetches: list[Fetch] = []
+    for step in steps:
+        fetch = Fetch(step, state)
+        fetches.append(fetch)
+        if step.streamed:
+            streams.append(Stream(fetch.schema, fetch.batches))
+            publish(fetch.step, streams[-1], state.relational, state.now)
+        else:
+            publish(fetch.step, fetch.table(), state.relational, state.now)
     try:
-        return _prepare(tree, state, text, steps)
-    except RecursionError:
-        raise SqlError(Code.SYNTAX, NESTED) from None
+        result = work()
+    except PatqlError:
+        for stream in streams:
+            if stream.error is not None:
+                raise stream.error from None
+        raise
+    finally:
+        for stream in streams:
+            stream.close()
+    for fetch in fetches:
+        for note in fetch.notes():
+            state.dialogue.note(note)
+    return result
 
 
-def _prepare(
-    tree: exp.Query, state: State, text: str | None, steps: Plan | None
-) -> Prepared:
-    constants = Constants(state.relational)
-    bound = bind(tree, state.catalog, constants)
-    plan = make_plan(bound) if steps is None else steps
-    for step in plan:
-        publish_empty(step, state.relational, state.now)
-    compare_instants(bound, constants, state.relational)
-    # DuckDB is given the statement as it was written wherever that can be: what isn't rewritten can't change.
-    as_written = text is not None and not bound.changed and "`" not in text
-    sql = text if text is not None and as_written else tree.sql(DIALECT, comments=False)
-    columns = _check(sql, bound, state, as_written=as_written)
-    return Prepared(plan, sql, as_written, columns, chosen(bound, plan))
+def gather(prepared: Prepared, state: State) -> Tables:
+    """The rows of each step, which `answer` takes; they stay published.
+
+    Raises:
+        PatqlError: a server didn't answer for all of them.
+        WideningError: a value contradicts the type of its column.
+    """
+    tables: Tables = []
+    for step in prepared.steps:
+        fetch = Fetch(replace(step, instead=None), state)
+        tables.append(fetch.table())
+        publish(step, tables[-1], state.relational, state.now)
+        for note in fetch.notes():
+            state.dialogue.note(note)
+    return tables
 
 
-def answer(prepared: Prepared, state: State, tables: Iterable[arrow.Table]) -> Result:
+def answer(prepared: Prepared, state: State, tables: Sequence[arrow.Table]) -> Result:
     """Run a prepared query over the rows of its steps.
 
     Raises:
@@ -114,8 +189,81 @@ def answer(prepared: Prepared, state: State, tables: Iterable[arrow.Table]) -> R
     """
     for step, table in zip(prepared.steps, tables, strict=True):
         publish(step, table, state.relational, state.now)
+    return _computed(prepared, state)
+
+
+def _computed(prepared: Prepared, state: State) -> Result:
     columns, rows = state.relational.run(prepared.sql, placed=prepared.as_written)
     return Result(columns, rows)
+
+
+def _count(prepared: Prepared, state: State) -> Result | None:
+    """The number of rows as the server tells it; None where it can't be trusted with that."""
+    rows = count(prepared.steps[0], state)
+    if rows is None:
+        return None
+    sql = f"SELECT CAST({rows} AS BIGINT) AS {quote(prepared.columns[0].name)}"
+    return Result(*state.relational.run(sql, placed=False))
+
+
+def prepare(
+    tree: exp.Expr,
+    state: State,
+    *,
+    text: str | None = None,
+    steps: Plan | None = None,
+    execs: Sequence[Exec] = (),
+) -> Prepared:
+    """Bind and plan a statement, and check it.
+
+    Args:
+        tree: the statement; it is changed on the way.
+        state: what it runs with.
+        text: as it was written.
+        steps: where the rows come from elsewhere than a plan would take them.
+        execs: what the tables `exec#1`, `exec#2` and so on stand for.
+
+    Raises:
+        SqlError: it can't be run as written.
+    """
+    try:
+        return _prepare(tree, state, text, steps, execs)
+    except RecursionError:
+        raise SqlError(Code.SYNTAX, NESTED) from None
+
+
+def _prepare(
+    tree: exp.Expr,
+    state: State,
+    text: str | None,
+    steps: Plan | None,
+    execs: Sequence[Exec],
+) -> Prepared:
+    constants = Constants(state.relational)
+    bound = bind(tree, state, constants, execs)
+    if steps is None:
+        plan = make_plan(bound, constants, never_from(state.now), state.widened)
+    else:
+        bound.rename_keys()
+        plan = steps
+    for step in plan:
+        publish_empty(step, state.relational, state.now)
+    compare_instants(bound, constants, state.relational)
+    bound.changed |= compare_extracts(tree)
+    # DuckDB is given the statement as it was written wherever that can be: what isn't rewritten can't change.
+    as_written = text is not None and not bound.changed and "`" not in text
+    sql = text if text is not None and as_written else tree.sql(DIALECT, comments=False)
+    query = isinstance(tree, exp.Query)
+    columns = _check(sql, bound, state, as_written=as_written) if query else ()
+    counts = query and len(plan) == 1 and _counts(tree, plan)
+    return Prepared(plan, sql, as_written, columns, chosen(bound, plan), counts)
+
+
+def _counts(tree: exp.Expr, plan: Plan) -> bool:
+    """Whether a whole query only counts the rows of its one step, which may be left to the server."""
+    push = plan[0].push
+    from_ = tree.args.get("from_")
+    return bool(push and push.counts and from_ and isinstance(from_.this, exp.Table))
 
 
 def _check(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 
@@ -16,9 +16,6 @@ from patql.engine.functions import needed
 from patql.engine.result import ResultColumn
 from patql.engine.statement import STOPPED
 from patql.kernel.errors import Code, PatqlError, SqlError
-
-if TYPE_CHECKING:
-    import arro3.core
 
 T = TypeVar("T")
 
@@ -126,7 +123,6 @@ class Relational:
         self._on_interrupt = on_interrupt or self.interrupt
         self._answers: SimpleQueue[tuple[Any] | Exception | None] | None = None
         self._accepted = "SELECT"
-        self._makes: tuple[str, ...] = ()
         self._tables: list[tuple[str, ...]] | None = None
         self._providers = set[str]()
         self._schemas = set[tuple[str, str]]()
@@ -197,9 +193,7 @@ class Relational:
         self._connection.execute("; ".join(macros))
         self._knows_now = True
 
-    def publish(
-        self, view: Sequence[str], table: ArrowStream, projection: str
-    ) -> None:
+    def publish(self, view: Sequence[str], table: ArrowStream, projection: str) -> None:
         """Make a table readable as `view` (provider, service, resource), through a projection."""
         provider, service, resource = map(quote, view)
         self._require_schema(provider, service)
@@ -230,13 +224,13 @@ class Relational:
             self._schemas.add((provider, service))
 
     def has_table(self, parts: Sequence[str]) -> bool:
-        """Whether a name is that of a local table or view, of one that the statement makes, or of a file.
+        """Whether a name is that of a local table or view, or of a file.
 
         Raises:
             SqlError: UNSUPPORTED for a file, where files can't be reached.
         """
         folded = tuple(part.casefold() for part in parts)
-        if folded == self._makes or any(map(_names(folded), self._local_tables())):
+        if any(map(_names(folded), self._local_tables())):
             return True
         if len(parts) != 1 or not _FILE.search(parts[0]):
             return False
@@ -267,14 +261,13 @@ class Relational:
         return [n for n in self._tables if n[0] not in ours and n not in sources]
 
     @contextmanager
-    def accepting(self, kind: str, makes: Sequence[str] = ()) -> Generator[None]:
-        """Let statements of this DuckDB type be described and run, beside SELECT; `makes` is the name of what it makes."""
+    def accepting(self, kind: str) -> Generator[None]:
+        """Let statements of this DuckDB type be described and run, beside SELECT."""
         self._accepted = kind
-        self._makes = tuple(part.casefold() for part in makes)
         try:
             yield
         finally:
-            self._accepted, self._makes = "SELECT", ()
+            self._accepted = "SELECT"
             self._tables = None
 
     def describe(self, sql: str, *, placed: bool = True) -> tuple[ResultColumn, ...]:

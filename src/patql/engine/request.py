@@ -1,14 +1,15 @@
 """One request: built from a method, sent, and its answer judged."""
 
+import re
 from collections.abc import Iterator
 from typing import NoReturn, TypeVar
 
 import msgspec
 
 from patql.catalog.document import Method
-from patql.engine.bind import Value
+from patql.engine.given import Arguments, Value
 from patql.engine.ports import Transport
-from patql.kernel.errors import Problem, ServerRefusedError
+from patql.kernel.errors import Code, Problem, ServerRefusedError, SqlError
 from patql.kernel.http import Request, Response, path_segment, query_string
 
 T = TypeVar("T")
@@ -18,8 +19,16 @@ class _Errors(msgspec.Struct):
     errors: list[Problem]
 
 
-def build(method: Method, arguments: dict[str, Value], body: bytes = b"") -> Request:
-    """The request that calls a method; arguments that aren't parameters of it are left out."""
+_HOST_PART = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
+"""What a variable of a server's URL may be, so that it can't change whose server that is."""
+
+
+def build(method: Method, arguments: Arguments, body: bytes = b"") -> Request:
+    """The request that calls a method; arguments that aren't parameters of it are left out.
+
+    Raises:
+        SqlError: TYPE_MISMATCH for a value that can't stand in a server's URL.
+    """
     path, query = method.path, list[tuple[str, str]]()
     headers = [(b"content-type", b"application/json")] if body else []
     for parameter in method.parameters:
@@ -30,9 +39,24 @@ def build(method: Method, arguments: dict[str, Value], body: bytes = b"") -> Req
             path = path.replace(f"{{{parameter.name}}}", path_segment(text))
         elif parameter.location == "query":
             query.append((parameter.name, text))
-        else:
+        elif parameter.location == "header":
             headers.append((parameter.name.lower().encode(), text.encode()))
-    return Request(method.verb, path, query_string(query), headers, body)
+    base = _base(method, arguments)
+    return Request(method.verb, path, query_string(query), headers, body, base)
+
+
+def _base(method: Method, arguments: Arguments) -> str | None:
+    """The URL of the document's server with its variables filled in; None where the target has its own."""
+    base = method.server
+    for parameter in method.parameters if base else ():
+        if parameter.location != "server":
+            continue
+        value = _text(arguments.get(parameter.name, parameter.default or ""))
+        if not _HOST_PART.fullmatch(value):
+            message = f"{parameter.name} stands in the server's URL, where {value!r} can't stand"
+            raise SqlError(Code.TYPE_MISMATCH, message)
+        base = base.replace(f"{{{parameter.name}}}", value) if base else base
+    return base
 
 
 def send(transport: Transport, request: Request) -> Response:
@@ -48,8 +72,8 @@ def first(answers: Iterator[T]) -> T:
 def locate(transport: Transport, request: Request) -> str:
     """A request as a person would name it, for messages."""
     path = f"{request.path}?{request.query}" if request.query else request.path
-    if transport.target.startswith("http"):
-        return f"{request.method} {transport.target}{path}"
+    if request.base is not None or transport.target.startswith("http"):
+        return f"{request.method} {request.base or transport.target}{path}"
     return f"{request.method} {path} ({transport.target})"
 
 
@@ -68,7 +92,7 @@ def reasons(response: Response) -> tuple[Problem, ...]:
         return ()
 
 
-def is_missing(method: Method, arguments: dict[str, Value], response: Response) -> bool:
+def is_missing(method: Method, arguments: Arguments, response: Response) -> bool:
     """Whether a response says that the one row asked for by its key doesn't exist.
 
     Only the API's own words count: a proxy's or a wrong base URL's 404 says nothing about the row.

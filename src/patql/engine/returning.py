@@ -1,6 +1,7 @@
 """RETURNING: a query over the rows that responses hold, in which a one-time secret is never left out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import arro3.core as arrow
 from sqlglot import exp
@@ -8,7 +9,7 @@ from sqlglot import exp
 from patql.catalog.document import Method, Resource
 from patql.engine import query
 from patql.engine.plan import Step
-from patql.engine.result import Result
+from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.scope import bare
 from patql.engine.state import State
 from patql.kernel.errors import Code, SqlError
@@ -58,12 +59,16 @@ class Returning:
             *given,
             *(exp.column(name, quoted=True) for name in (*keys, *self.added)),
         )
-        self._fallback = tuple(
-            exp.column(name, quoted=True) for name in (*key, *secrets)
-        )
+        self._fallback = (*key, *secrets)
         self.once_at_least = tuple(range(len(key), len(self._fallback)))
         self._step = Step(
-            tuple(resource.id.split(".")), method, {}, method.columns, {}, None
+            tuple(resource.id.split(".")),
+            method,
+            {},
+            method.columns,
+            {},
+            None,
+            resource,
         )
         self._prepared = self._prepare(self._projections) if self._projections else None
         self.once = _positions(self._projections, method)
@@ -88,12 +93,37 @@ class Returning:
         return result
 
     def secrets(self, table: arrow.Table) -> Result:
-        """The key and the one-time secrets of these rows, whatever the clause says."""
-        return query.answer(self._prepare(self._fallback), self._state, [table])
+        """The key and the one-time secrets of these rows, whatever the clause says, and whatever has been stopped."""
+        kinds = {column.name: column.type for column in self._step.method.columns}
+        columns = tuple(
+            ResultColumn(name, "BIGINT" if kinds[name] == "integer" else "VARCHAR")
+            for name in self._fallback
+        )
+        return Result(columns, _Plain(table.select(list(self._fallback))))
 
     def _prepare(self, projections: Projections) -> query.Prepared:
         tree = exp.select(*(p.copy() for p in projections)).from_(self._table.copy())
         return query.prepare(tree, self._state, steps=(self._step,))
+
+
+class _Plain:
+    """The rows of an Arrow table, without the relational engine."""
+
+    def __init__(self, table: arrow.Table) -> None:
+        self._table = table
+
+    def iter_rows(self, batch_size: int = 1, /) -> Iterator[Row]:
+        """Each row."""
+        return iter(self.fetchall())
+
+    def fetchall(self) -> list[Row]:
+        """All rows."""
+        columns: list[Any] = list(self._table.columns)
+        return list(zip(*(column.to_pylist() for column in columns), strict=True))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """All rows, as an Arrow stream."""
+        return self._table.__arrow_c_stream__(requested_schema)
 
 
 def _is_star(projection: exp.Expr) -> bool:

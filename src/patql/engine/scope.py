@@ -1,6 +1,6 @@
 """Which table a column of a query belongs to, as far as the text alone can tell."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
@@ -16,27 +16,35 @@ _PASS_ON = (
 
 _FUNCTIONS = (exp.GenerateSeries, exp.Unnest, exp.Explode, exp.Repeat)
 _NAMED_FUNCTIONS = frozenset(
-    (
-        *("GENERATE_SUBSCRIPTS", "JSON_ARRAY_ELEMENTS_TEXT", "JSON_EACH"),
-        *("JSON_TREE", "REPEAT_ROW"),
-    )
+    {"GENERATE_SUBSCRIPTS", "JSON_EACH", "JSON_TREE", "REPEAT_ROW"}
 )
 """The functions that may stand where a table stands: those whose rows come from their arguments alone."""
+
+
+TABLE = frozenset({"this", "db", "catalog", "alias"})
+"""What a table's node has where nothing but a name stands there."""
 
 
 class Scope:
     """The tables and columns of one query."""
 
-    def __init__(self, tree: exp.Query) -> None:
+    def __init__(self, tree: exp.Expr) -> None:
         self._tree = tree
 
     def named_tables(self) -> Iterator[exp.Table]:
-        """The tables that aren't CTEs, and aren't functions."""
+        """The tables that are read and aren't CTEs or functions."""
         for table in self._tree.find_all(exp.Table):
-            if isinstance(table.this, (exp.Identifier, exp.Dot)) and not self._cte(
-                table
-            ):
+            named = isinstance(table.this, (exp.Identifier, exp.Dot))
+            if named and not self._cte(table) and not self._is_target(table):
                 yield table
+
+    def _is_target(self, table: exp.Table) -> bool:
+        """Whether a table is what the statement makes or changes, and not what it reads."""
+        holder = table.parent
+        if isinstance(holder, exp.Schema):
+            holder = holder.parent
+        reads = isinstance(holder, exp.Copy) and holder.args.get("kind") is False
+        return holder is self._tree and not isinstance(holder, exp.Query) and not reads
 
     def strange_function(self) -> str | None:
         """A function in the place of a table whose rows don't come from its arguments alone, None where there is none."""
@@ -49,23 +57,60 @@ class Scope:
                 return name or function.sql_name().lower()
         return None
 
-    def filter_of(self, table: exp.Table) -> exp.Expr | None:
-        """The condition that every row of a table must meet before anything else is done with it.
+    def conditions_of(self, table: exp.Table) -> list[exp.Expr]:
+        """Conditions that a table's rows must meet to matter, joined by AND: leaving out the others changes nothing.
 
-        It is the WHERE of the SELECT in whose FROM or JOIN the table stands itself, unless something there looks at
-        rows that the condition leaves out: a sample, a pivot, a join with the nearest row or by position.
+        They are those of the WHERE of the SELECT in whose FROM or JOIN the table stands itself, and of each ON that no
+        row of the table outlives, unless something there looks at rows that they leave out: a sample, a pivot, a join
+        with the nearest row or by position. Where `outer_joined`, that holds for conditions that NULL doesn't meet.
         """
         holder = table.parent
         select = holder.parent if isinstance(holder, (exp.From, exp.Join)) else None
         if not isinstance(select, exp.Select) or select.args.get("sample"):
-            return None
+            return []
         if table.args.get("sample") or table.args.get("pivots") or _renames(table):
-            return None
-        joins: list[exp.Join] = select.args.get("joins") or []
+            return []
+        joins = joins_of(select)
         if any(join.method in ("ASOF", "POSITIONAL") for join in joins):
-            return None
+            return []
         where = select.args.get("where")
-        return where.this if where else None
+        found = list(conjuncts(where.this)) if where else []
+        own = joins.index(holder) if isinstance(holder, exp.Join) else -1
+        for at, join in enumerate(joins):
+            if (at == own and join.side in ("", "LEFT")) or (
+                own < at and _drops_left(join)
+            ):
+                found += _meeting(select, join, at)
+        return found
+
+    def outer_joined(self, table: exp.Table) -> bool:
+        """Whether a join beside a table may put NULLs in the place of its rows."""
+        select = table.find_ancestor(exp.Select)
+        return select is not None and any(join.side for join in joins_of(select))
+
+    def source_of(self, column: exp.Column) -> exp.Expr | None:
+        """What stands in FROM or a join and gives a column; None where the text doesn't tell."""
+        return self._source(column)
+
+    def cte_of(self, table: exp.Table) -> exp.CTE | None:
+        """The CTE that a table names, None where it names none."""
+        return self._cte(table)
+
+    def ctes_around(self, node: exp.Expr) -> list[exp.CTE]:
+        """All that can be named where an expression stands, the outer ones first."""
+        found: list[exp.CTE] = []
+        parent = node.parent
+        while parent is not None:
+            if with_ := parent.args.get("with_"):
+                hidden = {cte.alias.casefold() for cte in found}
+                outer = [
+                    cte
+                    for cte in with_.expressions
+                    if cte.alias.casefold() not in hidden
+                ]
+                found = [*outer, *found]
+            parent = parent.parent
+        return found
 
     def table_of(self, column: exp.Column) -> exp.Table | None:
         """The table that a column is read from directly; None where the text doesn't tell."""
@@ -156,6 +201,50 @@ def passed_on(expression: exp.Expr) -> exp.Expr:
     return expression
 
 
+def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
+    """The conditions that AND joins, from left to right."""
+    waiting = [condition]
+    while waiting:
+        node = bare(waiting.pop())
+        if isinstance(node, exp.And):
+            waiting += (node.expression, node.this)
+        else:
+            yield node
+
+
+def has_only(node: exp.Expr, parts: Collection[str]) -> bool:
+    """Whether a node has none but these parts."""
+    return all(part in parts for part, value in node.args.items() if value)
+
+
+def joins_of(select: exp.Select) -> list[exp.Join]:
+    """The joins of a SELECT, in order."""
+    return select.args.get("joins") or []
+
+
+def _drops_left(join: exp.Join) -> bool:
+    """Whether rows to the left of a join that don't meet its condition are lost."""
+    return join.side == "RIGHT" or (join.side == "" and join.kind != "ANTI")
+
+
+def _meeting(select: exp.Select, join: exp.Join, at: int) -> list[exp.Expr]:
+    """What ON, or USING in the first join, asks of the rows that meet."""
+    if on := join.args.get("on"):
+        return list(conjuncts(on))
+    using: list[exp.Identifier] = join.args.get("using") or []
+    from_ = select.args.get("from_")
+    if at or not from_:
+        return []
+    sides = (from_.this.alias_or_name, join.this.alias_or_name)
+    meeting: list[exp.Expr] = []
+    for name in using:
+        left, right = (exp.column(name.name, table=side, quoted=True) for side in sides)
+        equality = exp.EQ(this=left, expression=right)
+        equality.parent = join
+        meeting.append(equality)
+    return meeting
+
+
 def bare(expression: exp.Expr) -> exp.Expr:
     """An expression without the parentheses around it; a subquery keeps its own."""
     while isinstance(expression, exp.Paren):
@@ -174,10 +263,15 @@ def _selects_around(node: exp.Expr) -> Iterator[exp.Select]:
 def _sources(select: exp.Select) -> Iterator[exp.Expr]:
     """What stands in FROM and the joins: tables and subqueries."""
     from_ = select.args.get("from_")
-    if from_:
-        yield from_.this
-    for join in select.args.get("joins") or ():
-        yield join.this
+    for source in ([from_.this] if from_ else []) + [j.this for j in joins_of(select)]:
+        grouped = isinstance(source, exp.Subquery) and isinstance(
+            source.this, exp.Table
+        )
+        if grouped and not source.alias:  # parentheses around a join
+            yield source.this
+            yield from (join.this for join in source.this.args.get("joins") or ())
+        else:
+            yield source
 
 
 def _renames(source: exp.Expr) -> bool:

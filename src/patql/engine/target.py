@@ -7,13 +7,14 @@ from sqlglot import exp
 from patql.catalog.document import Access, Method, Resource
 from patql.engine import query
 from patql.engine.addressed import Addressed
-from patql.engine.bind import Value
 from patql.engine.dryrun import preview, tell_reads
 from patql.engine.found import Found, Match
+from patql.engine.given import Value
 from patql.engine.plan import choose
 from patql.engine.result import Result
 from patql.engine.state import State
 from patql.engine.statement import Delete, Update
+from patql.engine.usable import usable
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request
 
@@ -44,7 +45,7 @@ class Target:
     ) -> None:
         self._statement = statement
         self.resource = resource
-        self._methods = methods
+        self._methods = methods = usable(resource, methods)
         self._state = state
         self._found: Found | None = None
         # A method that doesn't select by the key may act on more than the rows that were found.
@@ -72,7 +73,7 @@ class Target:
             try:
                 return self._find(by, selected)
             except SqlError as error:
-                if error.code is not Code.MISSING_PARAMETER:
+                if error.code not in (Code.MISSING_PARAMETER, Code.UNKNOWN_NAME):
                     raise
                 by = self._address(error)
                 if by.method is not self.method:

@@ -11,9 +11,9 @@ import msgspec
 from sqlglot import exp
 
 from patql.catalog.document import Column, Method, Parameter, Resource
-from patql.engine.bind import nearest
 from patql.engine.constants import Constants
 from patql.engine.instants import WIRE, wire_form
+from patql.engine.names import nearest
 from patql.kernel.errors import Code, SqlError
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -1,0 +1,216 @@
+"""One request of a step, or one list: which request comes next, and whether the pages belong together.
+
+The first page of a list that is paged by number tells how many there are; the rest may then be asked for at once. A
+list that is read on by a cursor tells the next page with each.
+"""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from patql.catalog.document import Paging
+from patql.engine.decode import Decoder, Page
+from patql.engine.given import Arguments
+from patql.engine.pages import check_moved, next_request
+from patql.engine.plan import Step
+from patql.engine.request import build, is_missing, locate, reasons, refuse
+from patql.engine.state import State
+from patql.kernel.errors import Code, PatqlError
+from patql.kernel.http import Request, Response
+
+FILTER = b"x-filter"
+"""The header that says which rows a list is asked for (Linode API v4, "Filtering and Sorting")."""
+
+SMALLEST = 25
+"""Rows of the smallest page that Linode's API gives ("Pagination")."""
+
+Requests = list[Request]
+
+
+class ChangedError(Exception):
+    """The pages read so far aren't one snapshot."""
+
+
+class Listing:
+    """What one set of arguments is answered with.
+
+    Attributes:
+        arguments: what is asked for.
+        missing: whether the server said that there is no such thing.
+        pages: how many pages will be read, as far as that is known.
+    """
+
+    def __init__(
+        self, step: Step, arguments: Arguments, decoder: Decoder, state: State
+    ) -> None:
+        self.arguments = arguments
+        self.missing = False
+        self.pages = 1
+        self._step = step
+        self._decoder = decoder
+        self._state = state
+        self._transport = state.transport_of(step.resource)
+        paging = step.method.paging
+        self._paging = None if paging and paging.page in arguments else paging
+        self._snapshot: _Snapshot | None = None
+        self._rows = 0
+
+    def first(self) -> Request:
+        """The request to begin with."""
+        if self._paging:
+            return self._numbered(self._paging, 1)
+        arguments = dict(self.arguments)
+        cursor = self._step.method.cursor
+        if cursor and cursor.size and cursor.size_maximum:
+            arguments.setdefault(cursor.size, cursor.size_maximum)
+        return build(self._step.method, arguments)
+
+    def take(
+        self, request: Request, response: Response
+    ) -> tuple[Page | None, Requests]:
+        """The page that a response holds, if it is to be kept, and the requests that can be sent next.
+
+        Raises:
+            ServerRefusedError: the server answered with an error.
+            PatqlError: BAD_RESPONSE where the response isn't what the document says.
+            ChangedError: it belongs to another snapshot than the pages before.
+        """
+        if self._snapshot and response.status == 404 and reasons(response):
+            raise ChangedError  # the list became shorter than the first page said
+        if is_missing(self._step.method, self.arguments, response):
+            self.missing = True
+            return None, []
+        if response.status == 204:
+            return None, []
+        where = locate(self._transport, request)
+        if response.status != 200:
+            refuse(self._transport, request, response)
+        page = self._decoder.decode(response.body, where)
+        self._rows += len(page.rows)
+        if self._paging:
+            return self._take_numbered(self._paging, response, page, where)
+        cursor = self._step.method.cursor
+        if cursor is None:
+            return page, []
+        following = next_request(cursor, self.first(), request, response, page.next)
+        if following is None:
+            return page, []
+        check_moved(request, following, where)
+        self.pages += 1
+        return page, [following]
+
+    def check_whole(self) -> None:
+        """Every row came once, and as many as the server said.
+
+        Raises:
+            ChangedError: otherwise.
+        """
+        if self._snapshot is not None:
+            self._snapshot.check_whole(whole=self._limit is None)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the server is asked for exactly the rows that meet the conditions."""
+        push = self._step.push
+        return push is not None and push.filter(own=self._own).exact
+
+    @property
+    def _own(self) -> bool:
+        """Whether the server is known to be one of ours."""
+        return self._transport.target in self._state.versioned
+
+    @property
+    def _limit(self) -> int | None:
+        push = self._step.push
+        return push.rows(own=self._own) if push else None
+
+    def _take_numbered(
+        self, paging: Paging, response: Response, page: Page, where: str
+    ) -> tuple[Page | None, Requests]:
+        if self._snapshot is not None:
+            self._snapshot.add(response, page)
+            return page, []
+        if page.pages is None and page.rows:
+            message = f"{where} doesn't say how many pages there are"
+            raise PatqlError(Code.BAD_RESPONSE, message)
+        if self._learns_to_narrow(paging, response, page):
+            self._rows = 0
+            return None, [self._numbered(paging, 1)]
+        self._snapshot = _Snapshot(paging, self._decoder, response, page)
+        self.pages = max(page.pages or 1, 1)
+        if self._limit is not None and page.rows:
+            self.pages = min(self.pages, -(-self._limit // len(page.rows)) or 1)
+        rest = range(2, self.pages + 1)
+        return page, [self._numbered(paging, number) for number in rest]
+
+    def _learns_to_narrow(self, paging: Paging, response: Response, page: Page) -> bool:
+        """Whether a first page shows that the server is one of ours, which can be asked for fewer pages than there are."""
+        known = self._own
+        if paging.version_header and response.header(paging.version_header.encode()):
+            self._state.versioned.add(self._transport.target)
+        push = self._step.push
+        if push is None or known or not self._own or (page.pages or 1) == 1:
+            return False
+        return push.own != push.anywhere or push.rows(own=True) != push.rows(own=False)
+
+    def _numbered(self, paging: Paging, number: int) -> Request:
+        arguments = {**self.arguments, paging.page: number}
+        if paging.size and paging.size_maximum:
+            most = paging.size_maximum
+            size = (
+                most if self._limit is None else min(max(self._limit, SMALLEST), most)
+            )
+            arguments.setdefault(paging.size, size)
+        request = build(self._step.method, arguments)
+        push = self._step.push
+        asked = push.header(own=self._own) if push else b""
+        if not asked:
+            return request
+        return replace(request, headers=[*request.headers, (FILTER, asked)])
+
+
+class _Snapshot:
+    """Whether pages belong together: by the list's version where the server sends it, else by what can be seen."""
+
+    def __init__(
+        self, paging: Paging, decoder: Decoder, response: Response, page: Page
+    ) -> None:
+        self._header = (paging.version_header or "").encode()
+        self._version = response.header(self._header)
+        self._decoder = decoder
+        self._results = page.results
+        self._rows = 0
+        self._keys = set[Any]()
+        self._seen = 0
+        self._count(page)
+
+    def add(self, response: Response, page: Page) -> None:
+        """Take one more page.
+
+        Raises:
+            ChangedError: it is of another snapshot.
+        """
+        version = response.header(self._header)
+        if version != self._version or page.results != self._results:
+            raise ChangedError
+        self._count(page)
+
+    def check_whole(self, *, whole: bool) -> None:
+        """Every row once, and where the `whole` list was read as many as the server said.
+
+        Raises:
+            ChangedError: otherwise.
+        """
+        if len(self._keys) != self._seen:
+            raise ChangedError
+        if whole and self._results is not None and self._rows != self._results:
+            raise ChangedError
+
+    def _count(self, page: Page) -> None:
+        self._rows += len(page.rows)
+        if (
+            self._version is None
+        ):  # nothing else tells that a row moved from one page to the next
+            keys = self._decoder.keys(page.rows)
+            self._keys.update(keys)
+            self._seen += len(keys)
