@@ -189,9 +189,9 @@ def test_the_last_request_of_a_limit_holds_back_the_next(
     limit = (200, "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1700000030\r\n")
     server.plans["planned"] = [limit]
     assert ask(transport, "GET", many=False, watch=told).status == 200
-    assert (pauses.waited, told.seconds) == ([], 30)
-    list(transport.send([Request("GET", "/n")] * 3, 2))
-    assert pauses.waited == [30]
+    assert (pauses.waited, told.seconds) == ([], 0)
+    list(transport.send([Request("GET", "/n")] * 3, 2, told))
+    assert (pauses.waited, told.seconds) == ([30], 30)
 
 
 def test_many_that_must_wait_are_all_answered(
@@ -208,16 +208,18 @@ def test_many_that_must_wait_are_all_answered(
 
 
 def test_pauses_at_once_are_one_pause(pauses: Skipping) -> None:
-    """The longest; the watch is told of no second twice."""
+    """The longest; watches are told of no second twice."""
     gate, told = Gate(60, pauses), Told()
-    for seconds in (5, 3, 5, 7):
-        gate.close(seconds, told)
-    assert (gate.closed_for(), told.seconds) == (7, 7)
+    for seconds in (5, 3):
+        gate.close(seconds)
+        assert (gate.closed_for(told), told.seconds) == (5, 5)
+    gate.close(7)
+    assert (gate.closed_for(None), gate.closed_for(told), told.seconds) == (7, 7, 5)
     pauses.timeout(6)
-    gate.close(4, told)
-    assert (gate.closed_for(), told.seconds) == (4, 10)
+    gate.close(4)
+    assert (gate.closed_for(told), told.seconds) == (4, 8)
     pauses.timeout(4)
-    assert gate.closed_for() == 0
+    assert (gate.closed_for(told), told.seconds) == (0, 8)
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])

@@ -152,7 +152,7 @@ class TargetTransport:
     def _answer(self, inbox: Inbox, request: Request, watch: Watch | None) -> Response:
         attempts = Attempts(request, self._gate, watch)
         while True:
-            while seconds := self._gate.closed_for():
+            while seconds := self._gate.closed_for(watch):
                 inbox.wait(self._gate.pauses.timeout(seconds))
             attempts.begin()
             answer = self._exchange(inbox, request)

@@ -5,6 +5,10 @@ import re
 from patql.kernel.http import Response
 
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]+)?")
+_LIMITS = (
+    (b"x-ratelimit-remaining", b"x-ratelimit-reset"),
+    (b"ratelimit-remaining", b"ratelimit-reset"),
+)
 _EPOCH = 1_000_000_000
 """Larger numbers of seconds are an instant, smaller ones a while: both are in use for when a limit is reset."""
 
@@ -29,9 +33,11 @@ def exhausted_for(response: Response, now: float) -> float | None:
     `X-RateLimit-Remaining` and `X-RateLimit-Reset` as Linode and GitHub send them, in seconds since the epoch, and
     `RateLimit-*` as in the drafts of the standard, in seconds from now.
     """
-    for prefix in (b"x-ratelimit-", b"ratelimit-"):
-        reset = _text(response, prefix + b"reset")
-        if _text(response, prefix + b"remaining") == "0" and _NUMBER.fullmatch(reset):
+    for remaining, until in _LIMITS:
+        if response.header(remaining) != b"0":
+            continue
+        reset = _text(response, until)
+        if _NUMBER.fullmatch(reset):
             seconds = float(reset)
             passed = _server_time(response, now) if seconds > _EPOCH else 0.0
             return max(0.0, seconds - passed)

@@ -149,7 +149,7 @@ class LoopThread:
         while True:
             if room is not None:
                 await room.acquire()
-            await self._pause()
+            await self._pause(watch)
             upcoming = next(ahead, None)
             if upcoming is None:
                 return
@@ -162,7 +162,7 @@ class LoopThread:
         try:
             attempts = Attempts(request, self._gate, watch)
             while True:
-                await self._pause()
+                await self._pause(watch)
                 attempts.begin()
                 answer = await self._exchange(request)
                 if attempts.is_over(answer):
@@ -184,8 +184,8 @@ class LoopThread:
         except Exception as error:  # noqa: BLE001  (judged by whoever asked)
             return error
 
-    async def _pause(self) -> None:
-        while seconds := self._gate.closed_for():  # noqa: ASYNC110  (time opens it)
+    async def _pause(self, watch: Watch | None) -> None:
+        while seconds := self._gate.closed_for(watch):  # noqa: ASYNC110  (time opens it)
             await asyncio.sleep(self._gate.pauses.timeout(seconds))
 
     def _give_up(self) -> None:

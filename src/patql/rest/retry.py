@@ -34,22 +34,29 @@ class Gate:
         self.retry = retry
         self.heard = False
         self._opens = pauses.passed()
+        self._told = self._opens
         self._lock = Lock()
 
-    def closed_for(self) -> float:
-        """Seconds until the next request may be sent, 0 where it may be now."""
-        return max(0.0, self._opens - self.pauses.passed())
-
-    def close(self, seconds: float, watch: Watch | None) -> None:
-        """Send nothing for so many seconds; `watch` is told of those that weren't waited for anyway."""
+    def close(self, seconds: float) -> None:
+        """Send nothing for so many seconds."""
         with self._lock:
-            now = self.pauses.passed()
-            further = now + seconds - max(self._opens, now)
-            if further <= 0:
-                return
-            self._opens = now + seconds
-        if watch is not None:
-            watch.waiting(further)
+            self._opens = max(self._opens, self.pauses.passed() + seconds)
+
+    def closed_for(self, watch: Watch | None) -> float:
+        """Seconds until the next request may be sent, 0 where it may be now.
+
+        Whoever asks is about to wait: `watch` is told of the seconds that nobody has been told of.
+        """
+        now = self.pauses.passed()
+        if self._opens <= now:
+            return 0.0
+        with self._lock:
+            opens = self._opens
+            untold = opens - max(self._told, now)
+            self._told = opens
+        if watch is not None and untold > 0:
+            watch.waiting(untold)
+        return max(0.0, opens - now)
 
 
 class Attempts:
@@ -79,10 +86,10 @@ class Attempts:
         rest = self._observed(answer)
         pause = self._pause(answer, rest)
         if pause is not None:
-            self._gate.close(pause, self._watch)
+            self._gate.close(pause)
             return False
         if rest is not None and rest <= self._gate.retry:
-            self._gate.close(rest, self._watch)
+            self._gate.close(rest)
         return True
 
     def result(self, answer: Response | Exception) -> Response | Exception:

@@ -108,17 +108,17 @@ class Target:
             )
         base, is_own = self._base_of(request)
         own = self._credential if is_own else None
-        keys = own.query if isinstance(own, Credential) else ()
-        query = "&".join(
-            [request.query] * bool(request.query)
-            + [f"{name}={value.reveal()}" for name, value in keys]
-        )
-        url = f"{base}{request.path}{'?' if query else ''}{query}"
+        query = request.query
+        if isinstance(own, Credential):
+            for parameter, key in own.query:
+                query += f"{'&' if query else ''}{parameter}={key.reveal()}"
+        url = base + request.path + ("?" + query if query else "")
         builder = make(request.method, url)
         for name, value in request.headers:
             builder = builder.header(name.decode("latin-1"), value.decode("latin-1"))
-        for header, secret in own.headers if isinstance(own, Credential) else ():
-            builder = builder.header(header, secret.reveal(), is_sensitive=True)
+        if isinstance(own, Credential):
+            for header, secret in own.headers:
+                builder = builder.header(header, secret.reveal(), is_sensitive=True)
         return builder.body_bytes(request.body) if request.body else builder
 
     def no_answer(self, request: Request, error: Exception) -> Exception:
