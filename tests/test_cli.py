@@ -22,6 +22,7 @@ import yaml
 from patql import cli
 from patql.compose import Authority
 from patql.config import SETTINGS
+from patql.faces.console.deliver import PARQUET
 from patql.faces.console.render import FORMATS
 from patql.faces.page.page import FORMATS as PAGES
 
@@ -99,7 +100,7 @@ def test_a_command_line(
 
 def test_the_options_are_the_formats_there_are() -> None:
     """They are written out, so that nothing is imported for them."""
-    assert tuple(FORMATS) == cli.FORMATS
+    assert (*FORMATS, PARQUET) == cli.FORMATS
     assert set(PAGES) == set(cli.PAGES)
 
 

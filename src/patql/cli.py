@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import math
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from patql import __version__
 from patql.faces.console import stderr
@@ -19,8 +20,9 @@ from patql.kernel.errors import Code, PatqlError
 if TYPE_CHECKING:
     from patql.config import Settings
 
-FORMATS = ("table", "json", "jsonl", "csv")
+FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 PAGES = ("text", "markdown", "html")
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _TOKEN_SHAPE = re.compile(r"(?:.*=)?[0-9A-Za-z_]{48,}")
 
 
@@ -43,6 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  (the outermost shell: a person gets a sentence)
         stderr.tell(f"internal error: {type(error).__name__}: {error}")
         return FAILED
+
+
+class _Options(Protocol):
+    """What options are added to: a parser or a group of its options."""
+
+    def add_argument(self, *names: str, **how: Any) -> object:  # noqa: ANN401  (as argparse has it)
+        """Add one."""
+        ...
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,41 +92,151 @@ def _describe_query(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="read the statements from a file; - is standard input",
     )
-    parser.add_argument(
+    parser.add_argument("--version", action="version", version=f"patql {__version__}")
+    _describe_running(parser)
+    _describe_results(parser)
+    _describe_target(parser)
+    _describe_providers(parser)
+
+
+def _describe_running(parser: argparse.ArgumentParser) -> None:
+    options = parser.add_argument_group("how statements run")
+    options.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of $NAME in statements, as text; may be repeated",
+    )
+    options.add_argument(
+        "--local",
+        type=Path,
+        metavar="FILE",
+        help="keep local tables in a DuckDB file; else they last as long as the run",
+    )
+    options.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the requests that would change something, and send none of them",
+    )
+    options.add_argument("--yes", action="store_true", help="answer every question yes")
+    options.add_argument(
+        "--keep-going", action="store_true", help="go on after a statement that failed"
+    )
+    options.add_argument(
+        "--concurrency",
+        type=_concurrency,
+        default=16,
+        metavar="N",
+        help="requests under way at once, 1 to 256 (16)",
+    )
+    options.add_argument(
+        "--retry",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long a request is sent again that a server has put off or lost (60); 0: never",
+    )
+    options.add_argument(
+        "--timeout",
+        type=_some_seconds,
+        metavar="SECONDS",
+        help="how long a statement may take",
+    )
+
+
+def _describe_results(parser: argparse.ArgumentParser) -> None:
+    options = parser.add_argument_group("results")
+    options.add_argument(
         "--output", choices=FORMATS, default="table", help="how results are written"
     )
-    parser.add_argument(
+    options.add_argument(
+        "--csv-safe",
+        action="store_true",
+        help="keep spreadsheets from taking texts in CSV for formulas",
+    )
+    options.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
         help="write results to a file, for you only (mode 0600)",
     )
-    _describe_secrets(parser)
-    parser.add_argument(
-        "--keep-going", action="store_true", help="go on after a statement that failed"
-    )
-    parser.add_argument("--yes", action="store_true", help="answer every question yes")
-    target = parser.add_mutually_exclusive_group()
+    _describe_secrets(options)
+
+
+def _describe_target(parser: argparse.ArgumentParser) -> None:
+    options = parser.add_argument_group("the target")
+    target = options.add_mutually_exclusive_group()
+    target.add_argument("--url", help="a base URL that ends in /v4 or /v4beta")
     target.add_argument(
-        "--url", help="the target: a base URL that ends in /v4 or /v4beta"
+        "--embedded", action="store_true", help="the authority on this machine"
     )
-    target.add_argument(
-        "--embedded",
-        action="store_true",
-        help="the authority on this machine is the target",
-    )
-    parser.add_argument(
+    options.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
         help="a file with the token for the target",
     )
-    _describe_insecure(parser)
-    parser.add_argument("--version", action="version", version=f"patql {__version__}")
+    _describe_insecure(options)
 
 
-def _describe_secrets(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _describe_providers(parser: argparse.ArgumentParser) -> None:
+    options = parser.add_argument_group("other documents")
+    options.add_argument(
+        "--provider-dir",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="a provider's document, and what it is called in statements; may be repeated",
+    )
+    options.add_argument(
+        "--provider-url",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="where requests to that provider go, instead of where its document says; may be repeated",
+    )
+
+
+def _concurrency(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError("it must be a number from 1 to 256")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError("it must be a number of seconds")
+    return seconds
+
+
+def _some_seconds(text: str) -> float:
+    seconds = _seconds(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError("it must be more than 0 seconds")
+    return seconds
+
+
+def _named(option: str, given: Sequence[str]) -> dict[str, str]:
+    """What an option of the form NAME=VALUE was given, by name; no error shows a value."""
+    named: dict[str, str] = {}
+    for argument in given:
+        name, equals, value = argument.partition("=")
+        if not equals or not _IDENTIFIER.fullmatch(name):
+            form = f"{option} takes NAME=VALUE, where NAME has letters, digits and _ and begins with no digit"
+            raise PatqlError(Code.USAGE, form)
+        if name in named:
+            raise PatqlError(Code.USAGE, f"{option} {name}= is given twice")
+        named[name] = value
+    return named
+
+
+def _describe_secrets(options: _Options) -> None:
+    options.add_argument(
         "--secrets-to",
         type=Path,
         metavar="FILE",
@@ -124,8 +244,8 @@ def _describe_secrets(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _describe_insecure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _describe_insecure(options: _Options) -> None:
+    options.add_argument(
         "--insecure",
         action="store_true",
         help="let tokens pass over plain http to another machine",
@@ -144,8 +264,12 @@ def _query(given: argparse.Namespace) -> int:
     gc.set_threshold(200_000)  # what is imported stays: looking through it costs 5 %
     from patql import config
     from patql.compose import Choice
+    from patql.engine.state import Options
     from patql.faces.console.query import Query, execute
 
+    variables = _named("--var", given.var)
+    providers = _named("--provider-dir", given.provider_dir)
+    provider_urls = _named("--provider-url", given.provider_url)
     # A signal that would end the process must not come between a new token and its delivery.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # it is ignored under nohup
@@ -154,6 +278,7 @@ def _query(given: argparse.Namespace) -> int:
         sql=given.sql,
         file=given.file,
         output=given.output,
+        csv_safe=given.csv_safe,
         out=given.out,
         secrets_to=given.secrets_to,
         keep_going=given.keep_going,
@@ -163,7 +288,18 @@ def _query(given: argparse.Namespace) -> int:
             embedded=given.embedded,
             token_file=given.token_file,
             insecure=given.insecure,
+            retry=given.retry,
         ),
+        options=Options(
+            concurrency=given.concurrency,
+            files=True,
+            local=given.local,
+            variables=variables,
+            dry_run=given.dry_run,
+            timeout=given.timeout,
+        ),
+        providers={name: Path(folder) for name, folder in providers.items()},
+        provider_urls=provider_urls,
     )
     return execute(config.read(os.environ), query)
 

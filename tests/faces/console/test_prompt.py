@@ -9,6 +9,7 @@ import pytest
 
 from patql.faces.console import prompt
 from patql.faces.console.exits import BY_CODE
+from patql.faces.console.progress import Progress
 from patql.faces.console.prompt import is_complete
 from patql.kernel.errors import Code
 
@@ -56,7 +57,7 @@ def test_history_keeps_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     history = list[str]()
     ran = list[str]()
 
-    def run(_session: object, sql: str, _delivery: object) -> None:
+    def run(_session: object, sql: str, *_: object) -> None:
         ran.append(sql)
 
     def read(_prompt: str) -> str:
@@ -64,13 +65,13 @@ def test_history_keeps_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(prompt, "_line_editor", lambda: (read, history.append))
     monkeypatch.setattr(prompt, "run", run)
-    prompt.interact(cast("Session", None), cast("Delivery", None))
+    prompt.interact(cast("Session", None), cast("Delivery", None), Progress())
     assert history == ["SELECT 'pql_Z9Z9Z9Z9Z9Z9…';"]
     assert len(ran) == 1
     assert "Z9" * 33 in ran[0]
 
 
-def run_nothing(_session: object, _sql: str, _delivery: object) -> int:
+def run_nothing(*_: object) -> int:
     """It succeeds."""
     return 0
 
@@ -93,7 +94,7 @@ def test_the_line_editor_keeps_no_history_of_its_own(
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("builtins.input", read)
     monkeypatch.setattr(prompt, "run", run_nothing)
-    prompt.interact(cast("Session", None), cast("Delivery", None))
+    prompt.interact(cast("Session", None), cast("Delivery", None), Progress())
     assert automatic == [False]
     assert history == ["SELECT 'pql_Z9Z9Z9Z9Z9Z9…';"]
 
@@ -104,7 +105,7 @@ def test_prompts_are_no_results(
     """They go to standard error where standard output isn't the terminal."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("SELECT\n1;\nexit\n"))
     monkeypatch.setattr(prompt, "run", run_nothing)
-    prompt.interact(cast("Session", None), cast("Delivery", None))
+    prompt.interact(cast("Session", None), cast("Delivery", None), Progress())
     assert capsys.readouterr() == ("", "patql>   ...> patql> ")
 
 
@@ -118,7 +119,7 @@ def test_ctrl_c_drops_what_was_typed(
     typed = iter(lines)
     ran = list[str]()
 
-    def run(_session: object, sql: str, _delivery: object) -> None:
+    def run(_session: object, sql: str, *_: object) -> None:
         ran.append(sql)
 
     def read(_prompt: str) -> str:
@@ -129,7 +130,7 @@ def test_ctrl_c_drops_what_was_typed(
 
     monkeypatch.setattr(prompt, "_line_editor", lambda: (read, str))
     monkeypatch.setattr(prompt, "run", run)
-    prompt.interact(cast("Session", None), cast("Delivery", None))
+    prompt.interact(cast("Session", None), cast("Delivery", None), Progress())
     assert ran == ["SELECT 2;"]
     assert capsys.readouterr().err == "\n\n"
 
@@ -141,7 +142,7 @@ def test_bytes_that_arent_text_end_nothing(
     typed = iter([b"SELECT", b"\xff", b"SELECT 2;", b"exit"])
     ran = list[str]()
 
-    def run(_session: object, sql: str, _delivery: object) -> None:
+    def run(_session: object, sql: str, *_: object) -> None:
         ran.append(sql)
 
     def read(_prompt: str) -> str:
@@ -149,7 +150,7 @@ def test_bytes_that_arent_text_end_nothing(
 
     monkeypatch.setattr(prompt, "_line_editor", lambda: (read, str))
     monkeypatch.setattr(prompt, "run", run)
-    prompt.interact(cast("Session", None), cast("Delivery", None))
+    prompt.interact(cast("Session", None), cast("Delivery", None), Progress())
     assert ran == ["SELECT 2;"]
     assert "isn't UTF-8" in capsys.readouterr().err
 

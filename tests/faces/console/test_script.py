@@ -7,6 +7,7 @@ import pytest
 
 from patql.engine.result import Result
 from patql.faces.console import script
+from patql.faces.console.progress import Progress
 from patql.kernel.errors import Code, PatqlError
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 class FakeSession:
     """Statements that end as their text says."""
+
+    state = None
 
     def __init__(self) -> None:
         self.ran = list[str]()
@@ -54,6 +57,10 @@ def test_what_runs_after_a_failure(
     """Nothing, unless told to go on; and after Ctrl-C nothing at all. The first failure is what it ends with."""
     session = FakeSession()
     code = script.run(
-        cast("Session", session), sql, cast("Delivery", None), keep_going=keep_going
+        cast("Session", session),
+        sql,
+        cast("Delivery", None),
+        Progress(),
+        keep_going=keep_going,
     )
     assert (len(session.ran), code) == (ran, ended)

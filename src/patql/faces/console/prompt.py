@@ -7,6 +7,7 @@ from collections.abc import Callable
 from patql.engine.session import Session
 from patql.faces.console import stderr
 from patql.faces.console.deliver import Delivery
+from patql.faces.console.progress import Progress
 from patql.faces.console.script import run
 from patql.kernel.secrets import redact
 
@@ -26,7 +27,7 @@ def is_complete(text: str) -> bool:
     return _OPAQUE.sub(_stand_in, text).rstrip().endswith(";")
 
 
-def interact(session: Session, delivery: Delivery) -> None:
+def interact(session: Session, delivery: Delivery, progress: Progress) -> None:
     r"""Run statements as a person types them, until `\q`, `exit` or the end of input.
 
     Ctrl-C drops what was typed of a statement. History is kept in memory only, with tokens cut to 16 characters.
@@ -34,6 +35,7 @@ def interact(session: Session, delivery: Delivery) -> None:
     Args:
         session: where they run.
         delivery: takes the results.
+        progress: is shown while a statement runs.
     """
     read, remember = _line_editor()
     text = ""
@@ -58,7 +60,7 @@ def interact(session: Session, delivery: Delivery) -> None:
             text = ""
         elif is_complete(text):
             remember(redact(" ".join(text.splitlines())))
-            run(session, text, delivery)
+            run(session, text, delivery, progress)
             text = ""
 
 

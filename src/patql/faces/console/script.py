@@ -5,11 +5,17 @@ from patql.engine.session import Session
 from patql.faces.console import stderr
 from patql.faces.console.deliver import Delivery
 from patql.faces.console.exits import BY_CODE, OK
+from patql.faces.console.progress import Progress
 from patql.kernel.errors import Code, PatqlError, ServerRefusedError
 
 
 def run(
-    session: Session, sql: str, delivery: Delivery, *, keep_going: bool = False
+    session: Session,
+    sql: str,
+    delivery: Delivery,
+    progress: Progress,
+    *,
+    keep_going: bool = False,
 ) -> int:
     """Run the statements in order and return the exit code: that of the first that failed.
 
@@ -17,6 +23,7 @@ def run(
         session: where they run.
         sql: statements, separated by `;`.
         delivery: takes the results.
+        progress: is shown while a statement runs.
         keep_going: whether those after a failed one run too.
     """
     ended = OK
@@ -25,7 +32,7 @@ def run(
     except PatqlError as error:
         return _failed(error, session)
     for statement in statements:
-        code = _run_one(session, statement, delivery)
+        code = _run_one(session, statement, delivery, progress)
         ended = ended or code
         if code == BY_CODE[Code.CANCELLED] or (code and not keep_going):
             break
@@ -43,9 +50,11 @@ def _checked(sql: str) -> str:
     return sql
 
 
-def _run_one(session: Session, statement: str, delivery: Delivery) -> int:
+def _run_one(
+    session: Session, statement: str, delivery: Delivery, progress: Progress
+) -> int:
     try:
-        for result in session.run(statement):
+        for result in progress.over(session.run(statement), session.state):
             delivery.deliver(result)
     except PatqlError as error:
         return _failed(error, session)
