@@ -16,9 +16,22 @@ _PASS_ON = (
 
 _FUNCTIONS = (exp.GenerateSeries, exp.Unnest, exp.Explode, exp.Repeat)
 _NAMED_FUNCTIONS = frozenset(
-    {"GENERATE_SUBSCRIPTS", "JSON_EACH", "JSON_TREE", "REPEAT_ROW"}
+    (
+        *("GENERATE_SUBSCRIPTS", "JSON_ARRAY_ELEMENTS_TEXT", "JSON_EACH"),
+        *("JSON_TREE", "REPEAT_ROW"),
+    )
 )
 """The functions that may stand where a table stands: those whose rows come from their arguments alone."""
+
+_FILE_FUNCTIONS = frozenset(
+    {
+        *("READ_CSV", "READ_CSV_AUTO", "READ_PARQUET", "PARQUET_SCAN"),
+        *("READ_JSON", "READ_JSON_AUTO", "READ_JSON_OBJECTS"),
+        *("READ_JSON_OBJECTS_AUTO", "READ_NDJSON", "READ_NDJSON_AUTO"),
+        *("READ_NDJSON_OBJECTS", "READ_TEXT", "READ_BLOB", "GLOB", "SNIFF_CSV"),
+    }
+)
+"""Those whose rows come from files."""
 
 
 TABLE = frozenset({"this", "db", "catalog", "alias"})
@@ -40,21 +53,26 @@ class Scope:
 
     def _is_target(self, table: exp.Table) -> bool:
         """Whether a table is what the statement makes or changes, and not what it reads."""
-        holder = table.parent
-        if isinstance(holder, exp.Schema):
-            holder = holder.parent
+        node: exp.Expr = table
+        if isinstance(table.parent, exp.Schema):
+            node = table.parent
+        holder = node.parent
+        if holder is not self._tree or node.arg_key != "this":
+            return False
         reads = isinstance(holder, exp.Copy) and holder.args.get("kind") is False
-        return holder is self._tree and not isinstance(holder, exp.Query) and not reads
+        return not isinstance(holder, exp.Query) and not reads
 
-    def strange_function(self) -> str | None:
-        """A function in the place of a table whose rows don't come from its arguments alone, None where there is none."""
+    def strange_function(self, *, files: bool) -> str | None:
+        """A function in the place of a table whose rows come from elsewhere than its arguments, or `files`; None where there is none."""
+        accepted = _NAMED_FUNCTIONS | _FILE_FUNCTIONS if files else _NAMED_FUNCTIONS
         for table in self._tree.find_all(exp.Table, exp.Lateral):
             function = table.this
             if not isinstance(function, exp.Func) or isinstance(function, _FUNCTIONS):
                 continue
-            name = function.name if isinstance(function, exp.Anonymous) else ""
-            if name.upper() not in _NAMED_FUNCTIONS:
-                return name or function.sql_name().lower()
+            called = isinstance(function, exp.Anonymous)
+            name = function.name if called else function.sql_name().lower()
+            if name.upper() not in accepted:
+                return name
         return None
 
     def conditions_of(self, table: exp.Table) -> list[exp.Expr]:
