@@ -55,7 +55,10 @@ class Occurrence:
 
     def needs(self, column: str) -> bool:
         """Whether the query may read that column."""
-        return self.needed is None or column.casefold() in self.needed
+        if self.needed is None or column.casefold() in self.needed:
+            return True
+        keys = (p for m in self.readers for p in m.parameters if p.key_column == column)
+        return any(key.name.casefold() in self.needed for key in keys)
 
     def column(self, name: str) -> Column | None:
         """The column of that name, in any case."""
@@ -147,7 +150,7 @@ def bind(
         SqlError: UNKNOWN_NAME, or UNSUPPORTED for a function that can't stand in the place of a table.
     """
     scope = Scope(tree)
-    if strange := scope.strange_function():
+    if strange := scope.strange_function(files=state.options.files):
         message = f"{strange} isn't accepted as a table"
         raise SqlError(Code.UNSUPPORTED, message)
     found = (_occurrence(table, state, execs) for table in scope.named_tables())

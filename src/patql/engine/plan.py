@@ -373,6 +373,11 @@ def _narrowed(
     return push if order and by is None else replace(push, order=by, limit=wanted)
 
 
+def without_count(step: Step) -> Step:
+    """The step where the rows have to be counted here."""
+    return replace(step, push=step.push and replace(step.push, counts=False))
+
+
 def _counts_rows(projection: exp.Expr) -> bool:
     star = isinstance(projection, exp.Count) and projection.this
     return isinstance(star, exp.Star) and not any(star.args.values())

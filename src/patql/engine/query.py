@@ -16,7 +16,7 @@ from patql.engine.fetch import ATTEMPTS, Fetch, WideningError, changing, count
 from patql.engine.instants import WIRE, compare_instants
 from patql.engine.listing import ChangedError
 from patql.engine.names import nearest
-from patql.engine.plan import Plan, make_plan
+from patql.engine.plan import Plan, make_plan, without_count
 from patql.engine.projection import Chosen, chosen
 from patql.engine.projection import answer as project
 from patql.engine.reading import widening
@@ -109,8 +109,10 @@ def ask(prepared: Prepared, state: State) -> Result:
         PatqlError: a server didn't answer for all of it.
         WideningError: a value contradicts the type of its column.
     """
-    if prepared.counts and (counted := _count(prepared, state)):
-        return counted
+    if prepared.counts:
+        if counted := _count(prepared, state):
+            return counted
+        prepared = replace(prepared, steps=tuple(map(without_count, prepared.steps)))
     if prepared.chosen is not None:
         result = project(prepared.chosen, prepared.columns, prepared.steps, state)
         if result is not None:

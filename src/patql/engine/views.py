@@ -82,6 +82,9 @@ def _select(column: Column, wider: str | None, horizon: str) -> str:
 
 
 def _literal(value: Value) -> str:
-    return (
-        "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
-    )
+    """A value as a column has it: whole numbers have 64 bits."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, bool):
+        return str(value)
+    return f"CAST({value} AS {'BIGINT' if isinstance(value, int) else 'DOUBLE'})"
