@@ -47,8 +47,9 @@ def load_providers(
                 hint=f"give the one in {folders[name]} another name, such as `{name}2`",
             )
         names.add(name.casefold())
-    with suppress(OSError):  # nothing is kept then; the folder is for its owner alone
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folders and all(folder.is_dir() for folder in folders.values()):
+        with suppress(OSError):  # nothing is kept then
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     cache = settings.data_dir / "documents"
     return tuple(from_folder(name, folder, cache) for name, folder in folders.items())
 

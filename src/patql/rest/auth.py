@@ -1,7 +1,6 @@
 """What authorises requests to one origin, made from how a provider's document says that they are authorised."""
 
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -146,6 +145,8 @@ def _user_and_password(
 
 
 def _encoded(pair: Secret) -> Secret:
+    from base64 import b64encode
+
     return Secret(b64encode(pair.reveal().encode()).decode())
 
 

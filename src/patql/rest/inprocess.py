@@ -8,7 +8,6 @@ import msgspec
 from patql.engine.ports import Watch
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
-from patql.rest.inbox import cancelled
 
 
 class InProcessTransport:
@@ -62,6 +61,8 @@ class InProcessTransport:
     def _answers(self, requests: Sequence[Request], cancels: int) -> Iterator[Response]:
         for request in requests:
             if cancels != self._cancels:
+                from patql.rest.inbox import cancelled
+
                 raise cancelled()
             yield self._answer(request)
 
