@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def test_a_command_line(
     for text in case.get("without", []):
         assert filled(text) not in out + err
     assert "Traceback" not in err
-    assert not (folder / "data").exists()
+    assert not (folder / "data" / "tokens.db").exists()
     assert not list(folder.glob(".*.new"))
 
 
@@ -364,13 +364,15 @@ def test_ctrl_c_among_many_rows_loses_no_token(folder: Path) -> None:
 
 
 class Terminal:
-    """`patql` on a terminal of its own."""
+    """`patql` on a terminal of its own; or another program."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, program: Sequence[str] = ("-m", "patql"), **env: str
+    ) -> None:  # fmt: skip
         self.master, worker = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "patql", *arguments],
-            env=environment(folder) | {"TERM": "dumb", "INPUTRC": os.devnull},
+            [sys.executable, *program, *arguments],
+            env=environment(folder) | {"TERM": "dumb", "INPUTRC": os.devnull} | env,
             stdin=worker, stdout=worker, stderr=worker, start_new_session=True,
         )  # fmt: skip
         os.close(worker)
@@ -394,9 +396,9 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, *arguments: str) -> Generator[Terminal]:
+def terminal(folder: Path, *arguments: str, **options: Any) -> Generator[Terminal]:  # noqa: ANN401
     """`patql` on a terminal, which has ended when the block has."""
-    made = Terminal(folder, *arguments)
+    made = Terminal(folder, *arguments, **options)
     try:
         yield made
     finally:
@@ -417,6 +419,65 @@ def test_a_terminal_is_told_the_target_once(run: Run, folder: Path) -> None:
         assert shown.count("target: ") == 1
         assert f"target: embedded, {folder}/data/tokens.db" in shown
         assert screen.process.wait(30) == 0
+
+
+WATCHED = "from patql.faces.console import progress; progress.AFTER = 0; from patql.cli import main; main()"
+"""`patql` that doesn't wait for a second before it shows a bar."""
+
+
+@pytest.mark.slow
+def test_a_person_who_waits_sees_a_bar(folder: Path) -> None:
+    """Until there is the result, and no secret in it."""
+    body = b'{"data": [{"id": 5, "label": "a"}], "page": 1, "pages": 1, "results": 1}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        terminal(
+            folder, "--url", f"http://127.0.0.1:{server.getsockname()[1]}/v4", f"SELECT id FROM {TABLE}",
+            program=("-c", WATCHED), TERM="xterm", COLUMNS="80", PATQL_TOKEN=SECRET,
+        ) as screen,
+    ):  # fmt: skip
+        connection, _ = server.accept()
+        waiting = screen.until(rf"(?:working|{TABLE} .*) .*0:\d\d")
+        connection.sendall(answer % (len(body), body))
+        after = screen.until(r"id\n--\n 5\n")
+        assert screen.process.wait(30) == 0
+        connection.close()
+    assert after.endswith("\x1b[2Kid\n--\n 5\n")
+    assert "target: " in waiting
+    assert SECRET[:16] not in waiting + after
+
+
+@pytest.mark.slow
+def test_parquet_isnt_for_a_terminal(folder: Path) -> None:
+    """Nothing runs then; a pipe gets it."""
+    sql = f"INSERT INTO {TABLE} (label) VALUES ('a')"
+    with terminal(folder, "--output", "parquet", sql) as screen:
+        screen.until("error.usage.: a terminal can't show Parquet; give --out FILE")
+        assert screen.process.wait(30) == 2
+    assert not (folder / "data").exists()
+
+
+@pytest.mark.slow
+def test_options_reach_the_statements(run: Run, folder: Path) -> None:
+    """Variables as values, local tables that last, and requests that aren't sent."""
+    local = ("--local", folder / "work.duckdb")
+    text = "it's; DROP TABLE t -- "
+    assert (
+        run(*local, "--var", f"v={text}", "CREATE TABLE t AS SELECT $v AS v").stderr
+        == "table t made\n"
+    )
+    assert run(*local, "--output", "csv", "SELECT v FROM t").stdout == f"v\n{text}\n"
+    dry = run("--dry-run", f"INSERT INTO {TABLE} (label) VALUES ('a')")
+    assert (dry.returncode, labels(folder)) == (0, ["root"])
+    assert '{"label":"a"}' in dry.stdout
+    late = run(
+        "--timeout",
+        "0.01",
+        "SELECT sum(a.range * b.range) FROM range(1000000) a, range(100000) b",
+    )
+    assert (late.returncode, late.stdout) == (130, "")
+    assert "longer than 0.01 s" in late.stderr
 
 
 @pytest.mark.slow
