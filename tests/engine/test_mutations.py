@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from tests.engine.conftest import NOON, Script
 from tests.engine.served import Answer, Served
 
@@ -71,6 +72,12 @@ def method(
     return Method(name, access, name, verb, path, "", parameters, columns=ROW, **more)
 
 
+def sure_of(method: Method) -> Method:
+    """The method with an optional parameter that no other has."""
+    sure = Parameter("sure", "query", "boolean")
+    return replace(method, parameters=(*method.parameters, sure))
+
+
 def verbs(path: str, key: str, create: Body = BODY) -> tuple[Method, ...]:
     """A list, and all that can be done with one of its rows."""
     one = f"{path}/{{{key}}}"
@@ -80,12 +87,13 @@ def verbs(path: str, key: str, create: Body = BODY) -> tuple[Method, ...]:
         method("create", "POST", path, Access.INSERT, body=create),
         method("put", "PUT", one, Access.UPDATE, key, body=BODY),
         method("replace", "PUT", one, Access.REPLACE, key, body=WHOLE),
-        method("remove", "DELETE", one, Access.DELETE, key),
+        sure_of(method("remove", "DELETE", one, Access.DELETE, key)),
     )
 
 
+ODD = ("it needs a template",)
 FIREWALL = "/projects/{project}/firewalls/{firewall}"
-NESTED = Body("application/json", (NAME, SIZE), nested="DesiredState")
+NESTED = Body("application/json", FIELDS, nested="DesiredState")
 RESOURCES: dict[str, tuple[Method, ...]] = {
     "dns.records": verbs("/domains/{domainId}/records", "recordId"),
     "compute.firewalls": (
@@ -96,12 +104,12 @@ RESOURCES: dict[str, tuple[Method, ...]] = {
     "cloud.clusters": verbs("/clusters", "clusterId", NESTED),
     "shop.things": (
         *verbs("/things", "thingId"),
-        method(
-            "odd", "POST", "/odd", Access.EXEC, unsupported=("it needs a template",)
-        ),
+        method("odd", "POST", "/odd", Access.EXEC, unsupported=ODD),
     ),
     "shop.owners": (
         method("list", "GET", "/owners", Access.SELECT, object_key="data"),
+        method("create", "POST", "/owners", Access.INSERT, unsupported=ODD),
+        method("remove", "DELETE", "/owners", Access.DELETE, unsupported=ODD),
     ),
 }
 

@@ -1,6 +1,6 @@
 """The rows that WHERE names by a method's own parameters, where a resource has no way to read them first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 from sqlglot import exp
@@ -9,11 +9,11 @@ from patql.catalog.document import Method, Parameter, Resource
 from patql.engine import query
 from patql.engine.constants import Constants
 from patql.engine.dialect import DIALECT
-from patql.engine.dryrun import tell_reads
 from patql.engine.given import Value, as_argument
 from patql.engine.plan import choose
-from patql.engine.scope import bare
+from patql.engine.scope import bare, conjuncts
 from patql.engine.state import State
+from patql.engine.statement import Delete, Update
 from patql.kernel.errors import Code, SqlError
 
 
@@ -21,7 +21,7 @@ class Addressed:
     """What a predicate gives the parameters of a resource's methods.
 
     Args:
-        where: equalities with constants and IN lists, joined by AND.
+        statement: whose WHERE may have equalities with constants and IN lists, joined by AND.
         resource: what it is about.
         methods: those whose parameters it may name.
         state: what it runs with.
@@ -35,7 +35,7 @@ class Addressed:
 
     def __init__(
         self,
-        where: exp.Expr | None,
+        statement: Update | Delete,
         resource: Resource,
         methods: Sequence[Method],
         state: State,
@@ -44,13 +44,13 @@ class Addressed:
         self._methods = methods
         self._state = state
         self._values: dict[str, list[Value]] = {}
-        for condition in _conditions(where):
+        self._execs = statement.execs
+        for condition in conjuncts(statement.where) if statement.where else ():
             parameter, values = self._given(condition)
             earlier = self._values.get(parameter.name, values)
             self._values[parameter.name] = [v for v in earlier if v in values]
-        given: dict[str, Value] = dict.fromkeys(self._values, "")
-        self.method = choose(resource, methods, given)
-        if strange := [name for name in given if self.method.parameter(name) is None]:
+        self.method = choose(resource, methods, self._values)
+        if strange := [n for n in self._values if self.method.parameter(n) is None]:
             message = f"{self.method.name} of {resource.id} takes no {strange[0]}"
             raise SqlError(Code.UNSUPPORTED, message)
 
@@ -83,10 +83,8 @@ class Addressed:
 
     def _evaluated(self, others: Sequence[exp.Expr] | exp.Query) -> list[object]:
         if isinstance(others, exp.Query):
-            prepared = query.prepare(others.copy(), self._state)
-            if self._state.options.dry_run:
-                tell_reads(prepared.steps, self._state)
-            return [row[0] for row in query.ask(prepared, self._state).rows()]
+            found = query.run(others, self._state, execs=self._execs)
+            return [row[0] for row in found.rows()]
         constants = Constants(self._state.relational)
         for other in others:
             if not constants.is_constant(other):
@@ -103,16 +101,6 @@ class Addressed:
             message = f"{parameter.name} takes {parameter.type}, not {value!r}"
             raise SqlError(Code.TYPE_MISMATCH, message)
         return argument
-
-
-def _conditions(where: exp.Expr | None) -> Iterator[exp.Expr]:
-    waiting = [where] if where is not None else []
-    while waiting:
-        node = bare(waiting.pop())
-        if isinstance(node, exp.And):
-            waiting += (node.expression, node.this)
-        else:
-            yield node
 
 
 def _sides(

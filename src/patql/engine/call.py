@@ -7,20 +7,20 @@ import arro3.core as arrow
 from msgspec.structs import replace
 from sqlglot import exp
 
-from patql.catalog.document import Method, Parameter, Resource
+from patql.catalog.document import Method, Resource
+from patql.engine.called import called
 from patql.engine.change import warn_of_own
 from patql.engine.created import Created
 from patql.engine.decode import Decoder
 from patql.engine.dryrun import preview
-from patql.engine.given import Value, as_argument
-from patql.engine.names import nearest
+from patql.engine.given import Value
+from patql.engine.plan import choose
 from patql.engine.ports import Transport
 from patql.engine.request import build, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.engine.statement import Exec, Json, Variable
-from patql.engine.usable import usable
 from patql.engine.values import distinct, encode, field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request, Response
@@ -35,8 +35,8 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
         SqlError: the method, a parameter or a field of the body isn't there, or is missing; nothing was sent then.
         PatqlError: the server refused.
     """
-    resource, method = _method(statement, state)
-    arguments = _arguments(statement, resource, method)
+    resource, method, arguments = called(statement, state.catalog)
+    choose(resource, [method], arguments)
     body = _body(statement.body, resource, method)
     request = build(method, arguments, body)
     if state.options.dry_run:
@@ -70,51 +70,6 @@ def _answer(request: Request, transport: Transport) -> Response:
     if response.status >= 300:
         refuse(transport, request, response)
     return response
-
-
-def _method(statement: Exec, state: State) -> tuple[Resource, Method]:
-    told = ".".join(statement.name)
-    if len(statement.name) != 4:
-        message = f"{told} isn't of the form provider.service.resource.method"
-        raise SqlError(Code.UNKNOWN_NAME, message)
-    *path, name = statement.name
-    resource = state.catalog.resource(*path)
-    method = resource.method(name)
-    if method is None:
-        known = [m.name for m in resource.methods]
-        hint = f"Did you mean {' or '.join(nearest(name, known) or known)}?"
-        message = f"{resource.id} has no method {name}"
-        raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
-    usable(resource, [method])
-    return resource, method
-
-
-def _arguments(statement: Exec, resource: Resource, method: Method) -> dict[str, Value]:
-    arguments: dict[str, Value] = {}
-    for name, given in statement.arguments.items():
-        parameter = method.parameter(name)
-        if parameter is None:
-            known = [p.name for p in method.parameters]
-            takes = f"It takes {', '.join(known)}." if known else "It takes none."
-            message = f"{method.name} of {resource.id} has no parameter {name}"
-            raise SqlError(Code.UNKNOWN_NAME, message, hint=takes)
-        arguments[parameter.name] = _argument(parameter, given)
-    missing = [name for name in method.required if name not in arguments]
-    if missing:
-        message = f"{method.name} of {resource.id} needs {', '.join(f'@{m}' for m in missing)}"
-        raise SqlError(Code.MISSING_PARAMETER, message)
-    return arguments
-
-
-def _argument(parameter: Parameter, given: object) -> Value:
-    if isinstance(given, Variable):
-        _refuse(given)
-    value = as_argument(parameter, given)
-    if value is None:
-        told = "NULL" if given is None else repr(given)
-        message = f"@{parameter.name} takes {parameter.type}, not {told}"
-        raise SqlError(Code.TYPE_MISMATCH, message)
-    return value
 
 
 def _body(given: Json | Variable | None, resource: Resource, method: Method) -> bytes:

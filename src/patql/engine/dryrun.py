@@ -7,13 +7,14 @@ import msgspec
 
 from patql.catalog.document import Auth, Method, Resource
 from patql.engine.lines import texts
-from patql.engine.plan import Plan
 from patql.engine.ports import Transport
-from patql.engine.request import build, locate
 from patql.engine.result import Result
 from patql.engine.state import State
 from patql.kernel.http import Request
 from patql.kernel.version import __version__
+
+NAMED = 5
+"""How many of the requests that have read something are named."""
 
 MASK = "***"
 """Stands for what is secret."""
@@ -30,7 +31,7 @@ def preview(
     *,
     rows: Sequence[str] | None = None,
 ) -> Result:
-    """The requests, one a row, none of which is sent.
+    """The requests, one a row, none of which is sent; a note says what was read to make them.
 
     Args:
         resource: whose target they would go to.
@@ -39,6 +40,10 @@ def preview(
         state: what the statement runs with.
         rows: what each acts on, None where they act on no rows that there are.
     """
+    if state.reads:
+        more = len(state.reads) - NAMED
+        named = [*state.reads[:NAMED], *([f"{more} more"] if more > 0 else [])]
+        state.dialogue.note(f"dry run: the rows were found by {', '.join(named)}")
     transport = state.transport_of(resource)
     auth = state.catalog.provider(resource.id.partition(".")[0]).auth or _BEARER
     shown: list[tuple[str, ...]] = [
@@ -52,16 +57,6 @@ def preview(
     result = texts(headings, shown)
     result.message = f"dry run: {count} to send, and none was sent"
     return result
-
-
-def tell_reads(steps: Plan, state: State) -> None:
-    """Say what was read to find the rows."""
-    for step in steps:
-        provider, service, name = step.view
-        resource = state.catalog.resource(provider, service, name.partition("#")[0])
-        request = build(step.method, step.arguments)
-        where = locate(state.transport_of(resource), request)
-        state.dialogue.note(f"dry run: the rows were found by {where}")
 
 
 def _shown(

@@ -11,7 +11,7 @@ from patql.engine import query
 from patql.engine.given import Value, as_argument
 from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.state import State
-from patql.engine.statement import Delete, Update
+from patql.engine.statement import Delete, Exec, Update
 from patql.kernel.errors import Code, SqlError
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ class Found:
 
     Attributes:
         matches: each row.
-        steps: what was read to find them.
 
     Raises:
         SqlError: the predicate, or RETURNING, can't be run as written, or fails on the data.
@@ -65,13 +64,11 @@ class Found:
         tree = tree.from_(statement.target.copy())
         if statement.where is not None:
             tree = tree.where(statement.where.copy())
-        prepared = query.prepare(tree, state)
-        if not returned and len(prepared.columns) != len(kept):
-            raise SqlError(Code.SYNTAX, "SET takes one value for each column")
-        self.steps = prepared.steps
         self._width = len(kept)
         self._returns = bool(returned)
-        self._result = query.ask(prepared, state)
+        self._result = query.settled(
+            lambda: self._read(tree.copy(), statement.execs, state), state
+        )
         self._rows = self._result.rows()
         self.matches = [
             Match(_arguments(method, parameters, row), row[len(names) :])
@@ -79,6 +76,12 @@ class Found:
         ]
         if len({row[: len(names)] for row in self._rows}) != len(self._rows):
             raise SqlError(Code.EVALUATION, "SET gives a row more than one value")
+
+    def _read(self, tree: exp.Select, execs: Sequence[Exec], state: State) -> Result:
+        prepared = query.prepare(tree, state, execs=execs)
+        if not self._returns and len(prepared.columns) != self._width:
+            raise SqlError(Code.SYNTAX, "SET takes one value for each column")
+        return query.ask(prepared, state)
 
     def returning(self, positions: Sequence[int]) -> Result:
         """What the statement returns of the rows at these positions of `matches`."""

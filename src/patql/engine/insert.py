@@ -7,7 +7,7 @@ from patql.engine import query
 from patql.engine.bind import resolve
 from patql.engine.constants import Constants
 from patql.engine.created import Created
-from patql.engine.dryrun import preview, tell_reads
+from patql.engine.dryrun import preview
 from patql.engine.given import Value, as_argument
 from patql.engine.plan import choose
 from patql.engine.request import build, locate, refuse
@@ -16,7 +16,6 @@ from patql.engine.returning import Returning
 from patql.engine.send import Sending
 from patql.engine.state import State
 from patql.engine.statement import Insert
-from patql.engine.usable import usable
 from patql.engine.values import distinct, encode, field, takes, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request, Response
@@ -63,9 +62,9 @@ def _method(
     resource: Resource, columns: Sequence[str]
 ) -> tuple[Method, dict[str, Parameter | None]]:
     """What makes a row with these columns, and which of them are its parameters: the others are fields of its body."""
-    creators = usable(resource, resource.by_access(Access.INSERT))
+    creators = resource.by_access(Access.INSERT)
     targets = {name: _parameter(creators, name) for name in columns}
-    given: dict[str, Value] = {p.name: "" for p in targets.values() if p}
+    given = [p.name for p in targets.values() if p]
     others = [name for name, parameter in targets.items() if parameter is None]
     fitting = [m for m in creators if all(takes(m, name) for name in others)]
     return choose(resource, fitting or creators, given), targets
@@ -78,14 +77,17 @@ def _parameter(methods: Sequence[Method], name: str) -> Parameter | None:
 def _source(statement: Insert, state: State) -> list[Row]:
     if statement.source is None:
         return [()]
-    prepared = query.prepare(statement.source, state)
-    wanted, given = len(statement.columns), len(prepared.columns)
-    if wanted != given:
-        message = f"INSERT names {wanted} columns, and its source gives {given}"
-        raise SqlError(Code.SYNTAX, message)
-    if state.options.dry_run:
-        tell_reads(prepared.steps, state)
-    return query.ask(prepared, state).rows()
+    source = statement.source
+
+    def asked() -> Result:
+        prepared = query.prepare(source.copy(), state, execs=statement.execs)
+        wanted, given = len(statement.columns), len(prepared.columns)
+        if wanted != given:
+            message = f"INSERT names {wanted} columns, and its source gives {given}"
+            raise SqlError(Code.SYNTAX, message)
+        return query.ask(prepared, state)
+
+    return query.settled(asked, state).rows()
 
 
 def _arguments(targets: dict[str, Parameter | None], row: Row) -> dict[str, Value]:

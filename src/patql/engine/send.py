@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from patql.catalog.document import Resource
 from patql.engine.ports import Attempting, Took, Transport, Watch
-from patql.engine.request import send
+from patql.engine.request import first
 from patql.engine.state import State
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
@@ -12,6 +12,8 @@ from patql.kernel.interrupts import Held
 
 NAMED = 5
 """How many of the rows that failed are named."""
+
+_LOOK = "what isn't known may have been done: look before you try it again"
 
 _UNKNOWN = frozenset({Code.UNREACHABLE, Code.BAD_RESPONSE, Code.CANCELLED})
 """Errors that don't tell whether the server has done what it was asked for."""
@@ -34,7 +36,7 @@ def attempt(
         return
     for position, request in enumerate(requests):
         try:
-            answer: Response | PatqlError = send(transport, request)
+            answer: Response | PatqlError = first(transport.send([request], 1, watch))
         except PatqlError as error:
             answer = error
         took(position, answer)
@@ -77,19 +79,19 @@ class Sending:
 
     def run(self, upto: int) -> None:
         """Send the first `upto` requests, save those that were sent before; after a failure no more are begun."""
-        first = self._begun
-        if first == upto:
+        begun = self._begun
+        if begun == upto:
             return
         meter = self._state.meter(self._resource.id)
-        meter.expected = upto - first
+        meter.expected = upto - begun
 
         def took(position: int, answer: Response | PatqlError) -> None:
             if isinstance(answer, Response):
                 meter.answered(len(answer.body))
-            self._take(first + position, answer)
+            self._take(begun + position, answer)
 
         transport = self._state.transport_of(self._resource)
-        concurrency = min(self._state.concurrency, upto - first)
+        concurrency = min(self._state.concurrency, upto - begun)
         try:
             attempt(transport, self._ahead(upto), concurrency, took, meter)
         except PatqlError as error:
@@ -106,11 +108,11 @@ class Sending:
         Args:
             name: what to call the row at a position.
         """
-        first = self.errors[min(self.errors)] if self.errors else None
-        reason = self._state.stopped or first or self._broken
+        earliest = self.errors[min(self.errors)] if self.errors else None
+        reason = self._state.stopped or earliest or self._broken
         failed = [at for at, e in self.errors.items() if e.code not in _UNKNOWN]
-        answered = {*self.done, *failed}
-        unknown = [at for at in range(self._begun) if at not in answered | self._gone]
+        answered = {*self.done, *self._gone, *failed}
+        unknown = [at for at in range(self._begun) if at not in answered]
         if reason is None or not (failed or unknown or self._left()):
             return None
         if len(self._requests) == len(failed) == 1:
@@ -124,10 +126,11 @@ class Sending:
         if unknown:
             told = f"{len(unknown)} not known{_named(unknown, name) if several else ''}"
             counts.insert(2, told)
+        hint = reason.hint or (_LOOK if unknown else None)
         told = ", ".join(counts)
         if reason is self._state.stopped:  # which the session tells itself
-            return PatqlError(reason.code, told)
-        return PatqlError(reason.code, f"{reason.message}; {told}", hint=reason.hint)
+            return PatqlError(reason.code, told, hint=hint)
+        return PatqlError(reason.code, f"{reason.message}; {told}", hint=hint)
 
     def _ahead(self, upto: int) -> Iterator[Request]:
         while self._begun < upto and self._may_go_on():

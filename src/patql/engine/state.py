@@ -11,6 +11,7 @@ from patql.catalog.document import Resource
 from patql.catalog.names import Catalog
 from patql.engine.meter import Meter
 from patql.engine.ports import Dialogue, Transport
+from patql.engine.reads import OnlyReads
 from patql.engine.statement import STOPPED, Name
 from patql.kernel.errors import Code, PatqlError, SqlError
 
@@ -52,6 +53,7 @@ class State:
         now: the statement's instant, in seconds since the epoch.
         default: the provider, or provider and service, that USE named.
         meters: what the statement's steps have cost so far.
+        reads: what a dry run of the statement has asked servers for.
         versioned: targets that have sent the version of a list, which only a server of ours does.
         widened: types that columns have got because a value contradicted the document, by resource id and column name.
         stopped: why the statement is to end at once, None while it may go on.
@@ -74,6 +76,7 @@ class State:
         self.now = now
         self.default: tuple[str, ...] = ()
         self.meters: list[Meter] = []
+        self.reads: list[str] = []
         self.versioned = set[str]()
         self.widened = dict[tuple[str, str], str]()
         self.stopped: PatqlError | None = None
@@ -110,7 +113,8 @@ class State:
     def transport_of(self, resource: Resource) -> Transport:
         """The target that answers for a resource."""
         provider = resource.id.partition(".")[0]
-        return self._transports.get(provider, self.transport)
+        transport = self._transports.get(provider, self.transport)
+        return OnlyReads(transport, self.reads) if self.options.dry_run else transport
 
     def complete(self, name: Name) -> Name:
         """The full name of the resource that a name means, USE having given its first parts; others as they are.
@@ -150,6 +154,7 @@ class State:
         """A new statement begins, at that instant."""
         self.now = now
         self.meters = []
+        self.reads = []
         self.stopped = None
         if self._relational is not None:
             self._relational.set_now(now)

@@ -7,14 +7,12 @@ from sqlglot import exp
 from patql.catalog.document import Access, Method, Resource
 from patql.engine import query
 from patql.engine.addressed import Addressed
-from patql.engine.dryrun import preview, tell_reads
+from patql.engine.dryrun import preview
 from patql.engine.found import Found, Match
-from patql.engine.given import Value
 from patql.engine.plan import choose
 from patql.engine.result import Result
 from patql.engine.state import State
 from patql.engine.statement import Delete, Update
-from patql.engine.usable import usable
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request
 
@@ -45,9 +43,11 @@ class Target:
     ) -> None:
         self._statement = statement
         self.resource = resource
-        self._methods = methods = usable(resource, methods)
+        self._methods = methods
         self._state = state
         self._found: Found | None = None
+        if methods and all(m.unsupported for m in methods):
+            choose(resource, methods, methods[0].required)  # says why
         # A method that doesn't select by the key may act on more than the rows that were found.
         keyed = [m for m in methods if any(p.key_column for p in m.parameters)]
         if resource.key is None or not keyed:
@@ -87,8 +87,6 @@ class Target:
 
     def preview(self, requests: Sequence[Request], matches: Sequence[Match]) -> Result:
         """The requests, none of which is sent."""
-        if self._found:
-            tell_reads(self._found.steps, self._state)
         names = [match.name for match in matches]
         return preview(self.resource, self.method, requests, self._state, rows=names)
 
@@ -104,23 +102,25 @@ class Target:
             message = f"RETURNING gives rows as they were, and {self.resource.id} can't be read for this WHERE"
             raise otherwise or SqlError(Code.UNSUPPORTED, message)
         try:
-            return Addressed(statement.where, self.resource, self._methods, self._state)
+            return Addressed(statement, self.resource, self._methods, self._state)
         except SqlError as error:
             raise otherwise or error from None
 
     def _constants(self, selected: Sequence[exp.Expr]) -> tuple[object, ...]:
         if not selected or isinstance(self._statement, Delete):
             return ()
-        (row,) = query.run(exp.select(*selected), self._state).rows()
+        tree = exp.select(*selected)
+        execs = self._statement.execs
+        (row,) = query.run(tree, self._state, execs=execs).rows()
         return row
 
 
-def _readable(resource: Resource, methods: Sequence[Method]) -> dict[str, Value]:
-    """The parameters of methods that reading a row gives a value, with none yet."""
+def _readable(resource: Resource, methods: Sequence[Method]) -> set[str]:
+    """The parameters of methods that reading a row gives a value."""
     readers = resource.by_access(Access.SELECT)
     columns = {column.name.casefold() for column in resource.columns}
     return {
-        p.name: ""
+        p.name
         for method in methods
         for p in method.parameters
         if p.key_column
