@@ -1,11 +1,8 @@
 """Local tables and files: statements that DuckDB does itself, over rows of resources too."""
 
-from typing import cast
-
 from sqlglot import exp
 
 from patql.engine import query
-from patql.engine.dialect import DIALECT
 from patql.engine.relate import no_files
 from patql.engine.result import Result
 from patql.engine.state import State
@@ -33,9 +30,8 @@ def run(statement: Local, state: State) -> Result:
     if statement.kind == "COPY" and not state.options.files:
         raise SqlError(Code.UNSUPPORTED, no_files(_file(statement, state)))
     verb = statement.kind.partition(" ")[0]
-    makes = statement.target if verb == "CREATE" else ()
-    with state.relational.accepting(_TYPES.get(verb, verb), makes):
-        result = _rows(statement, state)
+    with state.relational.accepting(_TYPES.get(verb, verb)):
+        result = query.settled(lambda: _rows(statement, state), state)
     if statement.tree is not None and statement.tree.args.get("returning"):
         count = len(result.rows())
         result.message = f"{_counted(count)} {_DONE[verb]}"
@@ -47,12 +43,18 @@ def _rows(statement: Local, state: State) -> Result:
     tree, text = statement.tree, statement.text
     if tree is None or (isinstance(tree, exp.Create) and tree.expression is None):
         state.check()
-        sql = text or (tree.sql(DIALECT) if tree is not None else "")
-        return Result(*state.relational.run(sql))
-    prepared = query.prepare(cast("exp.Query", tree), state, text=text)
+        return Result(*state.relational.run(text or ""))
+    prepared = query.prepare(tree.copy(), state, text=text, execs=statement.execs)
     if statement.kind == "CREATE VIEW" and prepared.steps:
         _refuse_view(statement)
-    return query.ask(prepared, state)
+    sql, placed = prepared.sql, prepared.as_written
+    state.relational.describe(sql, placed=placed)
+
+    def work() -> Result:
+        state.check()
+        return Result(*state.relational.run(sql, placed=placed))
+
+    return query.over(prepared, state, work)
 
 
 def _check_target(statement: Local, state: State) -> None:
