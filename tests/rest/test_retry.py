@@ -1,7 +1,9 @@
 """What is sent again, when, and what never is: against a real server, in time that is skipped."""
 
 import socket
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.rest.conftest import Server, Skipping, Told
@@ -205,6 +207,38 @@ def test_many_that_must_wait_are_all_answered(
     assert [a.status for a in answers] == [200] * 40
     assert told.retries == 16
     assert told.seconds == sum(pauses.waited)
+
+
+class Standing(Skipping):
+    """Time that a test moves."""
+
+    def timeout(self, seconds: float) -> float:
+        """A moment, in which it doesn't pass."""
+        return 0.005
+
+    def advance(self, seconds: float) -> None:
+        """Have so many seconds pass."""
+        self._passed += seconds
+
+
+def test_while_one_must_wait_none_is_begun(server: Server) -> None:
+    """Of the same call, nor of any other; then all go on."""
+    pauses = Standing()
+    transport = HttpTransport(server.base, TOKEN, pauses=pauses)
+    server.plans["planned"] = [(429, "retry-after: 5\r\n")]
+    requests = [Request("GET", "/planned"), *[Request("GET", "/n")] * 40]
+    with ThreadPoolExecutor(3) as pool:
+        many = pool.submit(lambda: len(list(transport.send(requests, 2))))
+        while not transport._gate.closed_for(None):
+            time.sleep(0.001)
+        one = pool.submit(lambda: len(list(transport.send(requests[1:2], 2))))
+        time.sleep(0.1)  # for what was under way
+        begun = len(server.seen)
+        time.sleep(0.1)
+        assert len(server.seen) == begun < len(requests)
+        pauses.advance(5)
+        assert (many.result(), one.result()) == (41, 1)
+    transport.close()
 
 
 def test_pauses_at_once_are_one_pause(pauses: Skipping) -> None:

@@ -1,6 +1,7 @@
 """A transport that opens its target with the first request, so that statements that send none touch nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import Lock
 
 from patql.engine.ports import Took, Transport, Watch
 from patql.kernel.http import Request, Response
@@ -18,6 +19,9 @@ class DeferredTransport:
         self.target = target
         self._connect = connect
         self._transport: Transport | None = None
+        self._lock = (
+            Lock()
+        )  # the relational engine pulls answers from threads of its own
 
     @property
     def acting(self) -> str | None:
@@ -56,6 +60,7 @@ class DeferredTransport:
             self._transport.close()
 
     def _connected(self) -> Transport:
-        if self._transport is None:
-            self._transport = self._connect()
-        return self._transport
+        with self._lock:
+            if self._transport is None:
+                self._transport = self._connect()
+            return self._transport

@@ -183,6 +183,23 @@ class TargetTransport:
         return answer
 
 
+class LinodeTarget(Target):
+    """A Linode API by its base URL; a request that names another origin goes there without the credential."""
+
+    def __init__(
+        self, base: origin.Base, credential: Credential | PatqlError | None
+    ) -> None:
+        super().__init__(base.url, "--url", credential)
+        self._base = base
+
+    def place(self, base: str | None) -> tuple[str, bool]:
+        """At the base URL, unless the request names another."""
+        if base is None:
+            return self._base.url, True
+        server = origin.parse_server(base)
+        return server.url, server.origin == self._base.origin
+
+
 class HttpTransport(TargetTransport):
     """The Transport port to a Linode API.
 
@@ -202,7 +219,7 @@ class HttpTransport(TargetTransport):
         pauses: Pauses | None = None,
     ) -> None:
         own = origin.parse_server(base)
-        target = Target(own, _credential(own, token))
+        target = LinodeTarget(own, _credential(own, token))
         super().__init__(target, retry=retry, pauses=pauses)
 
 

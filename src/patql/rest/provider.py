@@ -30,16 +30,14 @@ class ProviderTarget(Target):
         *,
         insecure: bool = False,
     ) -> None:
-        self.name = consent.url if consent else provider
-        self.option = f"--provider-url {provider}=URL"
+        option = f"--provider-url {provider}=URL"
+        super().__init__(consent.url if consent else provider, option, credential)
         self._provider = provider
         self._consent = consent
-        self._plain = consent is not None and consent.url.startswith("http:")
-        self._credential = credential
         self._insecure = insecure
-        self._bases = {}
 
-    def _place(self, base: str | None) -> tuple[str, bool]:
+    def place(self, base: str | None) -> tuple[str, bool]:
+        """At the server that the document names for a request, or where a person has said."""
         consent = self._consent
         if consent is not None and (consent.path or base is None):
             return consent.url, True
@@ -47,7 +45,7 @@ class ProviderTarget(Target):
             raise PatqlError(
                 Code.USAGE,
                 f"the document of `{self._provider}` doesn't say where its server is",
-                hint=f"say {self.option}",
+                hint=f"say {self._option}",
             )
         server = origin.parse_server(base)
         if consent is not None:
@@ -56,7 +54,7 @@ class ProviderTarget(Target):
             raise PatqlError(
                 Code.USAGE,
                 f"{server.url}, which the document of `{self._provider}` names, is plain http, over which anyone on the way could read and change what is sent",
-                hint=f"say {self.option} with https, or --insecure if the network is yours",
+                hint=f"say {self._option} with https, or --insecure if the network is yours",
             )
         return server.url, False
 

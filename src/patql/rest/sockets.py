@@ -1,7 +1,8 @@
 """The sockets of a client, to be shut down: pyreqwest lets a request that nobody waits for any more run on to its end.
 
 A client keeps its sockets alive after a time that is its own, in seconds; by this they are told from all others of the
-process. They are idle for a shorter time than that, so it does nothing else.
+process. They are idle for a shorter time than that, so it does nothing else. A request whose server's name is still
+being looked up has no socket yet.
 """
 
 import os

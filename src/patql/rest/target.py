@@ -1,5 +1,6 @@
 """A target over HTTP: how a request is addressed to it, and what is said where no answer came."""
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pyreqwest.request import BaseRequestBuilder
     from pyreqwest.response import BaseResponse
 
-    from patql.rest.origin import Base
-
     Client = TypeVar("Client", bound=BaseClientBuilder)
     Builder = TypeVar("Builder", bound=BaseRequestBuilder)
 
@@ -36,25 +35,33 @@ _CONNECTING = "client error (Connect)"
 _CUT_SHORT = "error reading a body from connection"
 
 
-class Target:
-    """A server, and what authorises requests there.
+class Target(ABC):
+    """Where requests go, and what authorises them there.
 
     Args:
-        base: the server's base URL.
-        credential: what belongs to the origin of `base`, None where nothing does; or why requests can't be made.
+        name: the target as a person knows it: its URL, if it has one.
+        option: how a person names its URL, for hints.
+        credential: what belongs to the target, None where nothing does; or why requests can't be made.
     """
 
-    option = "--url"
-    """How a person names it."""
-
     def __init__(
-        self, base: "Base", credential: "Credential | PatqlError | None"
+        self, name: str, option: str, credential: Credential | PatqlError | None
     ) -> None:
-        self.name = base.url
-        self._origin = base.origin
-        self._plain = base.url.startswith("http:")
+        self.name = name
+        self._option = option
         self._credential = credential
-        self._bases: dict[str | None, tuple[str, bool]] = {None: (base.url, True)}
+        self._bases = dict[str | None, tuple[str, bool]]()
+
+    @abstractmethod
+    def place(self, base: str | None) -> tuple[str, bool]:
+        """The URL that a request's path is relative to, and whether the credential belongs there.
+
+        Args:
+            base: what the request itself says of it.
+
+        Raises:
+            PatqlError: USAGE where there is no such URL, or it can't be asked.
+        """
 
     @property
     def acting(self) -> str | None:
@@ -90,7 +97,7 @@ class Target:
             .referer(enable=False)
         )
         # A proxy of plain http would read the token.
-        return client.no_proxy() if self._plain else client
+        return client.no_proxy() if self.name.startswith("http:") else client
 
     def build(
         self, make: "Callable[[str, str], Builder]", request: Request
@@ -133,7 +140,7 @@ class Target:
                 return PatqlError(
                     Code.UNREACHABLE,
                     f"{named} got no answer (waited {CONNECT_TIMEOUT} s to connect, {TIMEOUT} s in all)",
-                    hint=f"check the host and port of {self.option}, and that no firewall is in the way",
+                    hint=f"check the host and port of {self._option}, and that no firewall is in the way",
                 )
             case exceptions.DecodeError():
                 return PatqlError(
@@ -154,17 +161,9 @@ class Target:
                 )
 
     def _base_of(self, request: Request) -> tuple[str, bool]:
-        """The URL that the request's path is relative to, and whether the credential belongs there."""
         if request.base not in self._bases:
-            self._bases[request.base] = self._place(request.base)
+            self._bases[request.base] = self.place(request.base)
         return self._bases[request.base]
-
-    def _place(self, base: str | None) -> tuple[str, bool]:
-        """As `_base_of`, for a base that requests haven't named before."""
-        from patql.rest import origin
-
-        server = origin.parse_server(base or self.name)
-        return server.url, server.origin == self._origin
 
     def _scrubbed(self, text: str) -> str:
         own = self._credential
@@ -174,7 +173,7 @@ class Target:
         if "certificate" in cause:
             return "the server's certificate must be valid, and signed by an authority that this machine trusts or SSL_CERT_FILE names"
         return (
-            f"check the host and port of {self.option}, and that the server is running"
+            f"check the host and port of {self._option}, and that the server is running"
         )
 
 
