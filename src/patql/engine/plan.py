@@ -52,8 +52,6 @@ class Step(msgspec.Struct, frozen=True):
     types: Mapping[str, str] = {}
 
 
-STREAMED = False
-
 Planned = tuple[Step, list[Occurrence]]
 """A step, and the tables that read its rows."""
 
@@ -128,7 +126,7 @@ def _published(
         view=view,
         types=types,
         instead=step.instead and replace(step.instead, view=view, types=types),
-        streamed=STREAMED and _is_read_once(readers, planned, bound),
+        streamed=_is_read_once(readers, planned, bound),
     )
 
 

@@ -146,8 +146,9 @@ def _streamed(steps: Plan, state: State, work: Callable[[], T]) -> T:
         fetch = Fetch(step, state)
         fetches.append(fetch)
         if step.streamed:
-            streams.append(Stream(fetch.schema, fetch.batches))
-            publish(fetch.step, streams[-1], state.relational, state.now)
+            stream = Stream(fetch.schema, fetch.batches, state.relational.ask)
+            streams.append(stream)
+            publish(fetch.step, stream, state.relational, state.now)
         else:
             publish(fetch.step, fetch.table(), state.relational, state.now)
     try:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 import duckdb
 
+from patql.engine.computation import Computation, Job
 from patql.engine.functions import needed
 from patql.engine.result import ResultColumn
 from patql.engine.statement import STOPPED
@@ -40,8 +39,6 @@ _FILE = re.compile(
 )
 """What DuckDB takes for a file where it stands in the place of a table."""
 
-_PATIENCE = 0.05
-"""Seconds after which a computation is told again to end: DuckDB forgets what it is told before it has begun."""
 _PRESENT = {
     "now": "TIMESTAMPTZ",
     "get_current_timestamp": "TIMESTAMPTZ",
@@ -121,7 +118,7 @@ class Relational:
         self._local = local
         self._variables = {k.casefold(): v for k, v in (variables or {}).items()}
         self._on_interrupt = on_interrupt or self.interrupt
-        self._answers: SimpleQueue[tuple[Any] | Exception | None] | None = None
+        self._computation: Computation[Any] | None = None
         self._accepted = "SELECT"
         self._tables: list[tuple[str, ...]] | None = None
         self._providers = set[str]()
@@ -160,8 +157,8 @@ class Relational:
 
     def interrupt(self) -> None:
         """End what is being computed, if anything is; from any thread."""
-        if (waiting := self._answers) is not None:
-            waiting.put(None)
+        if (computation := self._computation) is not None:
+            computation.stop()
 
     def close(self) -> None:
         """Free its memory, and write what lasts."""
@@ -324,39 +321,22 @@ class Relational:
             )
         return rows[0][0]
 
+    def ask(self, job: Job) -> None:
+        """Have the thread that waits for what is being computed do something; from any thread."""
+        if self._computation is not None:
+            self._computation.ask(job)
+        else:
+            job(ending=True)
+
     def _compute(self, work: Callable[[], T]) -> T:
-        """Let DuckDB work in a thread of its own: in the main thread it may not notice Ctrl-C before it is done."""
-        answers: SimpleQueue[tuple[T] | Exception | None] = SimpleQueue()
-        self._answers = answers
-        Thread(target=_answer, args=(work, answers), daemon=True).start()
+        computation = Computation(work, self._connection.interrupt)
+        self._computation = computation
         try:
-            answer = answers.get()
-        except KeyboardInterrupt:
-            self._on_interrupt()
-            self._end(answers)
+            return computation.wait(self._on_interrupt)
+        except duckdb.InterruptException:
             raise PatqlError(Code.CANCELLED, STOPPED) from None
         finally:
-            self._answers = None
-        if answer is None:
-            answer = self._end(answers)
-        if isinstance(answer, duckdb.InterruptException):
-            raise PatqlError(Code.CANCELLED, STOPPED)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer[0]
-
-    def _end(
-        self, answers: "SimpleQueue[tuple[T] | Exception | None]"
-    ) -> tuple[T] | Exception:
-        """Tell DuckDB to end until it does; it may have been done already."""
-        while True:
-            self._connection.interrupt()
-            try:
-                answer = answers.get(timeout=_PATIENCE)
-            except Empty:
-                continue
-            if answer is not None:
-                return answer
+            self._computation = None
 
     def _statement(self, sql: str) -> duckdb.Statement:
         # What reads as one statement to us must be one of the same kind to DuckDB: the two tokenizers could disagree.
@@ -389,15 +369,6 @@ class Relational:
         return (
             "A variable is a text: write CAST($name AS INTEGER) where that doesn't do."
         )
-
-
-def _answer(
-    work: Callable[[], T], answers: "SimpleQueue[tuple[T] | Exception | None]"
-) -> None:
-    try:
-        answers.put((work(),))
-    except Exception as error:  # noqa: BLE001  (it is raised where the answer is waited for)
-        answers.put(error)
 
 
 def _columns(relation: duckdb.DuckDBPyRelation) -> tuple[ResultColumn, ...]:

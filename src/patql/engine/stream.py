@@ -1,8 +1,16 @@
 """A step's rows as an Arrow stream that the relational engine pulls from while it computes."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from queue import SimpleQueue
 
 import arro3.core as arrow
+
+from patql.engine.computation import Job
+from patql.engine.statement import STOPPED
+from patql.kernel.errors import Code, PatqlError
+
+AHEAD = 2
+"""Batches that are fetched before they are asked for."""
 
 
 class ReadAgainError(Exception):
@@ -14,15 +22,28 @@ class Stream:
 
     Attributes:
         error: why reading ended early, None where it didn't: the relational engine passes on its text alone.
+
+    Args:
+        schema: of the batches.
+        begin: begins to fetch them.
+        ask: has the thread that waits for the computation do something.
     """
 
     def __init__(
-        self, schema: arrow.Schema, begin: Callable[[], Generator[arrow.RecordBatch]]
+        self,
+        schema: arrow.Schema,
+        begin: Callable[[], Generator[arrow.RecordBatch]],
+        ask: Callable[[Job], None],
     ) -> None:
         self.error: BaseException | None = None
         self._schema = schema
         self._begin = begin
+        self._ask = ask
+        self._opened = False
         self._batches: Generator[arrow.RecordBatch] | None = None
+        self._inbox: SimpleQueue[arrow.RecordBatch | BaseException | None] = (
+            SimpleQueue()
+        )
 
     def __arrow_c_schema__(self) -> object:
         """The schema (the Arrow PyCapsule interface)."""
@@ -34,19 +55,34 @@ class Stream:
         return reader.__arrow_c_stream__(requested_schema)
 
     def close(self) -> None:
-        """Read no further, and cancel what is under way."""
+        """Fetch no further, and cancel what is under way."""
         if self._batches is not None:
             self._batches.close()
 
-    def _read(self) -> Generator[arrow.RecordBatch]:
-        if self._batches is not None:
+    def _read(self) -> Iterator[arrow.RecordBatch]:
+        """The batches, in one of the relational engine's threads."""
+        if self._opened:
             self.error = ReadAgainError()
             raise self.error
-        self._batches = self._begin()
+        self._opened = True
+        for _ in range(AHEAD):
+            self._ask(self._fetch)
+        while (batch := self._inbox.get()) is not None:
+            if isinstance(batch, BaseException):
+                raise batch
+            self._ask(self._fetch)
+            yield batch
+
+    def _fetch(self, *, ending: bool) -> None:
+        """Fetch the next batch, in the thread that waits for the computation."""
         try:
-            yield from self._batches
-        except GeneratorExit:
-            raise
+            if ending:
+                raise PatqlError(Code.CANCELLED, STOPPED)  # noqa: TRY301  (it is passed on)
+            if self._batches is None:
+                self._batches = self._begin()
+            self._inbox.put(next(self._batches, None))
         except BaseException as error:
-            self.error = error
-            raise
+            self.error = self.error or error
+            self._inbox.put(error)
+            if not isinstance(error, Exception):
+                raise
