@@ -114,14 +114,52 @@ TABLES: dict[str, list[tuple[str, list[Any]]]] = {
         ('SELECT "a b" FROM "my table"', [(1,)]),
         ("SELECT t.id FROM w AS t(id)", [(1,), (7,)]),
     ],
+    "EXEC as a table": [
+        (
+            "SELECT label FROM (EXEC linode.profile.tokens.getPersonalAccessToken @tokenId = 3) t",
+            [("audit",)],
+        ),
+        (
+            "WITH c AS (SELECT * FROM (EXEC linode.profile.tokens.getPersonalAccessToken @tokenId = '2') x) "
+            "SELECT t.id, c.label FROM linode.profile.tokens t JOIN c ON c.id = t.id",
+            [(2, "ci")],
+        ),
+        (
+            "CREATE TABLE t AS SELECT id, label FROM (EXEC linode.profile.tokens.getPersonalAccessToken @tokenId = 2) x",
+            ["table t made"],
+        ),
+        (
+            "INSERT INTO t SELECT id, label FROM (EXEC linode.profile.tokens.getPersonalAccessToken @tokenId = 3) x",
+            ["1 row inserted"],
+        ),
+        (
+            "DELETE FROM t WHERE id IN "
+            "(SELECT id FROM (EXEC linode.profile.tokens.getPersonalAccessToken @tokenId = 3) x) RETURNING label",
+            [("audit",)],
+        ),
+        ("FROM t", [(2, "ci")]),
+    ],
     "names by USE": [
         ("USE linode.profile", ["names may leave out linode.profile"]),
         ("USE LINODE", ["names may leave out linode"]),
         ("USE linode.profile", ["names may leave out linode.profile"]),
+        ("SELECT label FROM tokens WHERE tokens.id = 3", [("audit",)]),
+        ("SELECT label FROM profile.tokens AS t WHERE t.id = 3", [("audit",)]),
         ("UPDATE tokens SET label = 'x' WHERE tokens.id = 2", ["1 row updated"]),
+        (
+            "UPDATE tokens SET label = 'y' WHERE id = 4 RETURNING id, label",
+            [(4, "y")],
+        ),
+        (
+            "SELECT count(*) FROM (EXEC tokens.getPersonalAccessToken @tokenId = 3) t",
+            [(1,)],
+        ),
+        ("SELECT count(*) >= 4 FROM linode.profile.tokens", [(True,)]),
         ("DELETE FROM tokens WHERE id = 2", ["1 row deleted"]),
-        ("CREATE TABLE other AS SELECT 1 AS id", ["table other made"]),
-        ("UPDATE other SET id = 2", ["1 row updated"]),
+        ("CREATE TABLE other AS SELECT id FROM tokens", ["table other made"]),
+        ("SELECT count(*) FROM other JOIN tokens USING (id)", [(4,)]),
+        ("UPDATE other SET id = 2 WHERE id = 1", ["1 row updated"]),
+        ("DELETE FROM other WHERE id IN (SELECT id FROM tokens)", ["3 rows deleted"]),
     ],
 }
 
@@ -183,6 +221,9 @@ def test_use_and_a_local_table_of_that_name(opened: Open) -> None:
     run(session, "CREATE TABLE tokens AS SELECT 1 AS id; USE linode.profile")
     with pytest.raises(PatqlError, match="is a local table, and by USE linode"):
         run(session, "DELETE FROM tokens WHERE id = 1")
+    with pytest.raises(PatqlError, match="is a local table, and by USE linode"):
+        run(session, "SELECT * FROM tokens")
+    assert run(session, "SELECT * FROM main.tokens") == [(1,)]
 
 
 def test_local_tables_last(opened: Open, tmp_path: Path) -> None:
@@ -291,6 +332,21 @@ def test_files(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         run(session, "FROM 'nosuch.csv'")
     with pytest.raises(PatqlError):
         run(session, "FROM 'https://example.com/x.csv'")
+
+
+def test_use_completes_what_is_described_and_called(opened: Open) -> None:
+    """SHOW, DESCRIBE and EXEC take names that USE completes; what USE refuses leaves what was set."""
+    session = opened()
+    run(session, "USE linode.profile")
+    with pytest.raises(PatqlError):
+        run(session, "USE nosuch.profile")
+    assert session.state.default == ("linode", "profile")
+    assert ("id", "integer") in [row[:2] for row in run(session, "DESCRIBE tokens")]
+    assert run(session, "SHOW METHODS IN tokens")
+    called = run(session, "EXEC tokens.getPersonalAccessToken @tokenId = 2")
+    assert called == run(
+        session, "EXEC linode.profile.tokens.getPersonalAccessToken @tokenId = 2"
+    )
 
 
 VARIABLES = {

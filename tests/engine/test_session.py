@@ -260,7 +260,16 @@ def test_without_a_timeout_there_is_no_timer(world: World) -> None:
     assert alarms.made == []
 
 
-def test_cancel_ends_requests(world: World) -> None:
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM linode.profile.tokens",
+        "SELECT max(label) FROM linode.profile.tokens WHERE length(label) > 1",
+        "SELECT * FROM linode.profile.tokens a JOIN linode.profile.tokens b USING (id)",
+        "CREATE TABLE t AS SELECT * FROM linode.profile.tokens",
+    ],
+)
+def test_cancel_ends_requests(world: World, sql: str) -> None:
     """What waits for an answer is stopped from another thread, and says no more than that."""
     transport = Waiting()
     session = Session(
@@ -274,7 +283,7 @@ def test_cancel_ends_requests(world: World) -> None:
     canceller = Thread(target=cancel)
     canceller.start()
     with pytest.raises(PatqlError, match="stopped before") as stopped:
-        list(session.run("SELECT id FROM linode.profile.tokens"))
+        list(session.run(sql))
     canceller.join()
     assert stopped.value.code is Code.CANCELLED
     (after,) = session.run("SELECT 1")

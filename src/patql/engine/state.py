@@ -122,8 +122,8 @@ class State:
         Raises:
             SqlError: UNSUPPORTED where it is the name of a local table too.
         """
-        whole = (*self.default, *name)
-        if len(name) >= 3 or len(whole) != 3 or not self._is_resource(whole):
+        whole = (*self.default[: 3 - len(name)], *name) if len(name) < 3 else name
+        if whole == name or len(whole) != 3 or not self.catalog.knows(*whole):
             return name
         if self.is_local(name):
             told = ".".join(name)
@@ -136,13 +136,6 @@ class State:
         """Whether a name is that of a local table or view."""
         fresh = self._relational is None and self.options.local is None
         return not fresh and self.relational.has_table(name)
-
-    def _is_resource(self, name: Name) -> bool:
-        try:
-            self.catalog.resource(*name)
-        except PatqlError:
-            return False
-        return True
 
     def meter(self, name: str) -> Meter:
         """A new meter among those of the statement."""
