@@ -7,7 +7,7 @@ import pytest
 from patql.catalog.document import Auth
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import Secret
-from patql.rest.auth import Credential, credential
+from patql.rest.auth import Credential, Secrets, credential
 
 ORIGIN = "https://api.example.com"
 ENVIRON = {
@@ -28,7 +28,8 @@ def make(auth: Auth, stored: str | None = None) -> Credential | None:
     def find(name: str) -> Secret | None:
         return Secret(ENVIRON[name]) if name in ENVIRON else None
 
-    return credential(auth, ORIGIN, find, Secret(stored) if stored else None)
+    secrets = Secrets(ORIGIN, find, Secret(stored) if stored else None)
+    return credential(auth, secrets)
 
 
 def encoded(text: str) -> str:

@@ -9,7 +9,7 @@ from patql.catalog.document import Auth
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request
 from patql.kernel.secrets import Secret
-from patql.rest.auth import Credential, bearer, credential
+from patql.rest.auth import Credential, Secrets, bearer, credential
 from patql.rest.http import HttpTransport
 from patql.rest.origin import parse_server
 from patql.rest.provider import ProviderTransport
@@ -21,7 +21,7 @@ TOKEN = Secret("shop_" + "x" * 40)
 def in_query(origin: str) -> Credential:
     """A key that is sent in the query."""
     auth = Auth("custom", ("KEY",), "query", "key")
-    made = credential(auth, origin, lambda _: Secret(KEY), None)
+    made = credential(auth, Secrets(origin, lambda _: Secret(KEY), None))
     assert made is not None
     return made
 

@@ -17,7 +17,7 @@ from patql.engine.ports import Transport
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import Secret
 from patql.rest import origin
-from patql.rest.auth import Credential, credential
+from patql.rest.auth import Credential, Secrets, credential
 from patql.rest.credentials import Credentials
 from patql.rest.deferred import DeferredTransport
 from patql.rest.origin import Base
@@ -132,10 +132,12 @@ def _credential(
         )
     own = {v for v in variables if _may_have(settings, v, consent)}
     stored = Credentials(settings.data_dir).get(consent.origin)
+
+    def find(variable: str) -> Secret | None:
+        return _read(variable) if variable in own else None
+
     try:
-        return credential(
-            auth, consent.origin, lambda v: _read(v) if v in own else None, stored
-        )
+        return credential(auth, Secrets(consent.origin, find, stored))
     except PatqlError as error:
         others = [v for v in variables if v not in own and _read(v) is not None]
         if not others:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import NoReturn
 from urllib.parse import quote
 
 import msgspec
@@ -63,19 +64,68 @@ def bearer(origin: str, token: Secret, prefix: str = "Bearer ") -> Credential:
     return Credential(origin, (header,), token=token)
 
 
-def credential(
-    auth: Auth,
-    origin: str,
-    find: Callable[[str], Secret | None],
-    stored: Secret | None,
-) -> Credential | None:
-    """The credential that a document asks for; None where it asks for none.
+class Secrets:
+    """Where the secrets for an origin come from.
 
     Args:
-        auth: how requests are authorised; a `bearer` one has no other place than its header.
-        origin: where the credential belongs.
+        origin: where they belong.
         find: the value of an environment variable.
-        stored: the secret that was stored for the origin; of a user and a password, both with a colon between.
+        stored: what was stored for the origin; of a user and a password, both with a colon between.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        find: Callable[[str], Secret | None],
+        stored: Secret | None,
+    ) -> None:
+        self.origin = origin
+        self._find = find
+        self._stored = stored
+
+    def key(self, auth: Auth) -> Secret:
+        """The one secret that a document asks for.
+
+        Raises:
+            PatqlError: CREDENTIAL where there is none.
+        """
+        found = self._find(auth.variables[0]) if auth.variables else None
+        return found or self._stored or self._missing(auth)
+
+    def pair(self, auth: Auth) -> Secret:
+        """A user's name and password, in base64 (RFC 7617); one variable without a colon is in base64 already.
+
+        Raises:
+            PatqlError: CREDENTIAL where they aren't there, or the name holds a colon.
+        """
+        if len(auth.variables) < 2:
+            given = self.key(auth)
+            return _encoded(given) if ":" in given.reveal() else given
+        user, password = (self._find(name) for name in auth.variables[:2])
+        if user is None or password is None:
+            return _encoded(self._stored or self._missing(auth))
+        if ":" in user.reveal():
+            raise PatqlError(
+                Code.CREDENTIAL,
+                f"the user's name in {auth.variables[0]} can't be sent: it holds a colon",
+            )
+        return _encoded(Secret(f"{user.reveal()}:{password.reveal()}"))
+
+    def beside(self) -> "Secrets":
+        """Those for what is sent as well: the environment's alone."""
+        return Secrets(self.origin, self._find, None)
+
+    def _missing(self, auth: Auth) -> NoReturn:
+        named = " and ".join(auth.variables) or "no environment variable"
+        raise PatqlError(
+            Code.CREDENTIAL,
+            f"there is no credential for {self.origin}: {named} would hold it",
+            hint=f"set {named}" if auth.variables else None,
+        )
+
+
+def credential(auth: Auth, secrets: Secrets) -> Credential | None:
+    """The credential that a document asks for; None where it asks for none.
 
     Raises:
         PatqlError: CREDENTIAL where there is none; UNSUPPORTED for a type that isn't known.
@@ -84,89 +134,33 @@ def credential(
         case "null":
             return None
         case "bearer":
-            return bearer(
-                origin, _secret(auth, origin, find, stored), auth.prefix or "Bearer "
-            )
+            prefix = auth.prefix or "Bearer "
+            return bearer(secrets.origin, secrets.key(auth), prefix)
         case "basic":
-            pair = _user_and_password(auth, origin, find, stored)
-            header = (
-                "Authorization",
-                Secret((auth.prefix or "Basic ") + pair.reveal()),
-            )
-            return Credential(origin, (header,))
+            text = (auth.prefix or "Basic ") + secrets.pair(auth).reveal()
+            return Credential(secrets.origin, (("Authorization", Secret(text)),))
         case "api_key" | "custom":
-            return _key(auth, origin, find, stored)
+            return _key(auth, secrets)
         case _:
             raise PatqlError(
                 Code.UNSUPPORTED,
-                f"requests to {origin} are to be authorised by `{auth.type}`, which PatQL can't do",
+                f"requests to {secrets.origin} are to be authorised by `{auth.type}`, which PatQL can't do",
             )
 
 
-def _key(
-    auth: Auth,
-    origin: str,
-    find: Callable[[str], Secret | None],
-    stored: Secret | None,
-) -> Credential:
+def _key(auth: Auth, secrets: Secrets) -> Credential:
     """A key, and those that its successors add."""
-    key = _secret(auth, origin, find, stored)
-    more = auth.successor and credential(auth.successor, origin, find, None)
+    text = auth.prefix + secrets.key(auth).reveal()
+    more = auth.successor and credential(auth.successor, secrets.beside())
     headers, query = (more.headers, more.query) if more else ((), ())
-    text = auth.prefix + key.reveal()
     if auth.location == "query":
         query = ((quote(auth.name, safe=""), Secret(quote(text, safe=""))), *query)
     else:
         headers = ((auth.name, Secret(text)), *headers)
-    return Credential(origin, headers, query)
-
-
-def _user_and_password(
-    auth: Auth,
-    origin: str,
-    find: Callable[[str], Secret | None],
-    stored: Secret | None,
-) -> Secret:
-    """In base64 (RFC 7617); a single variable that holds no colon is taken to be in base64 already."""
-    if len(auth.variables) > 1:
-        user, password = (find(name) for name in auth.variables[:2])
-        if user is None or password is None:
-            if stored is None:
-                raise missing(auth, origin)
-            return _encoded(stored)
-        if ":" in user.reveal():
-            raise PatqlError(
-                Code.CREDENTIAL,
-                f"the user's name in {auth.variables[0]} can't be sent: it holds a colon",
-            )
-        return _encoded(Secret(f"{user.reveal()}:{password.reveal()}"))
-    given = _secret(auth, origin, find, stored)
-    return _encoded(given) if ":" in given.reveal() else given
+    return Credential(secrets.origin, headers, query)
 
 
 def _encoded(pair: Secret) -> Secret:
     from base64 import b64encode
 
     return Secret(b64encode(pair.reveal().encode()).decode())
-
-
-def _secret(
-    auth: Auth,
-    origin: str,
-    find: Callable[[str], Secret | None],
-    stored: Secret | None,
-) -> Secret:
-    found = find(auth.variables[0]) if auth.variables else None
-    if found is None and stored is None:
-        raise missing(auth, origin)
-    return found or stored or Secret("")
-
-
-def missing(auth: Auth, origin: str) -> PatqlError:
-    """What to say where there is no credential."""
-    named = " and ".join(auth.variables) or "no environment variable"
-    return PatqlError(
-        Code.CREDENTIAL,
-        f"there is no credential for {origin}: {named} would hold it",
-        hint=f"set {named}" if auth.variables else None,
-    )

@@ -192,12 +192,9 @@ class LinodeTarget(Target):
         super().__init__(base.url, "--url", credential)
         self._base = base
 
-    def place(self, base: str | None) -> tuple[str, bool]:
-        """At the base URL, unless the request names another."""
-        if base is None:
-            return self._base.url, True
-        server = origin.parse_server(base)
-        return server.url, server.origin == self._base.origin
+    def place(self, base: str | None) -> origin.Base:
+        """The base URL, unless the request names another."""
+        return self._base if base is None else origin.parse_server(base)
 
 
 class HttpTransport(TargetTransport):

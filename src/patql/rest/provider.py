@@ -36,11 +36,11 @@ class ProviderTarget(Target):
         self._consent = consent
         self._insecure = insecure
 
-    def place(self, base: str | None) -> tuple[str, bool]:
-        """At the server that the document names for a request, or where a person has said."""
+    def place(self, base: str | None) -> Base:
+        """The server that the document names for a request, or where a person has said."""
         consent = self._consent
         if consent is not None and (consent.path or base is None):
-            return consent.url, True
+            return consent
         if base is None:
             raise PatqlError(
                 Code.USAGE,
@@ -49,14 +49,14 @@ class ProviderTarget(Target):
             )
         server = origin.parse_server(base)
         if consent is not None:
-            return consent.url + server.path, True
+            return origin.parse_server(consent.url + server.path)
         if server.exposed and not self._insecure:
             raise PatqlError(
                 Code.USAGE,
                 f"{server.url}, which the document of `{self._provider}` names, is plain http, over which anyone on the way could read and change what is sent",
                 hint=f"say {self._option} with https, or --insecure if the network is yours",
             )
-        return server.url, False
+        return server
 
 
 class ProviderTransport(TargetTransport):

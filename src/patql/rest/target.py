@@ -11,6 +11,7 @@ from patql.kernel.http import Headers, Request, Response
 from patql.kernel.secrets import Secret
 from patql.kernel.version import __version__
 from patql.rest.auth import Credential
+from patql.rest.origin import Base
 from patql.rest.sockets import Mark
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ class Target(ABC):
         self.name = name
         self._option = option
         self._credential = credential
-        self._bases = dict[str | None, tuple[str, bool]]()
+        self._places = dict[str | None, Base]()
 
     @abstractmethod
-    def place(self, base: str | None) -> tuple[str, bool]:
-        """The URL that a request's path is relative to, and whether the credential belongs there.
+    def place(self, base: str | None) -> Base:
+        """What a request's path is relative to; the credential goes there if its origin is that.
 
         Args:
             base: what the request itself says of it.
@@ -113,26 +114,29 @@ class Target(ABC):
                 Code.INVALID,
                 f"{request.path} can't be asked for: a part of it is `.` or `..`",
             )
-        base, is_own = self._base_of(request)
-        own = self._credential if is_own else None
+        place = self._place_of(request)
+        own = self._credential
+        headers, keys = (
+            (own.headers, own.query)
+            if isinstance(own, Credential) and own.origin == place.origin
+            else ((), ())
+        )
         query = request.query
-        if isinstance(own, Credential):
-            for parameter, key in own.query:
-                query += f"{'&' if query else ''}{parameter}={key.reveal()}"
-        url = base + request.path + ("?" + query if query else "")
+        for parameter, key in keys:
+            query += f"{'&' if query else ''}{parameter}={key.reveal()}"
+        url = place.url + request.path + ("?" + query if query else "")
         builder = make(request.method, url)
         for name, value in request.headers:
             builder = builder.header(name.decode("latin-1"), value.decode("latin-1"))
-        if isinstance(own, Credential):
-            for header, secret in own.headers:
-                builder = builder.header(header, secret.reveal(), is_sensitive=True)
+        for header, secret in headers:
+            builder = builder.header(header, secret.reveal(), is_sensitive=True)
         return builder.body_bytes(request.body) if request.body else builder
 
     def no_answer(self, request: Request, error: Exception) -> Exception:
         """What to say of a request that got no answer; an error that isn't of the network stays as it is."""
         if not isinstance(error, exceptions.RequestError):
             return error
-        base, _ = self._base_of(request)
+        base = self._place_of(request).url
         named = f"{request.method} {base}{request.path}"
         cause = self._scrubbed(_cause(error))
         match error:
@@ -160,10 +164,10 @@ class Target(ABC):
                     hint="it isn't known whether the server acted on it",
                 )
 
-    def _base_of(self, request: Request) -> tuple[str, bool]:
-        if request.base not in self._bases:
-            self._bases[request.base] = self.place(request.base)
-        return self._bases[request.base]
+    def _place_of(self, request: Request) -> Base:
+        if request.base not in self._places:
+            self._places[request.base] = self.place(request.base)
+        return self._places[request.base]
 
     def _scrubbed(self, text: str) -> str:
         own = self._credential
