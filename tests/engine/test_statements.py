@@ -51,6 +51,8 @@ def session() -> Iterator[Session]:
     each = {
         f"GET /profile/tokens/{r['id']}": (200, msgspec.json.encode(r)) for r in ROWS
     }
+    missing = (404, b'{"errors": [{"reason": "Not found"}]}')
+    each["GET /profile/tokens/0"] = missing
     transport = Served({"GET /profile/tokens": (200, page()), **each})
     catalog = Catalog((builtin("linode"),))
     with Session(catalog, transport, ManualClock(NOON), Script()) as session:
