@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests.engine.conftest import World
+from tests.engine.conftest import NOON, World
 
 from patql.catalog.load import builtin
 from patql.catalog.names import Catalog
@@ -84,7 +84,9 @@ TABLES: dict[str, list[tuple[str, list[Any]]]] = {
         ("CREATE OR REPLACE TABLE kept AS FROM kept WHERE id = 1", ["table kept made"]),
         ("SELECT id FROM kept", [(1,)]),
         ("DROP TABLE kept", ["table kept dropped"]),
-        ("DROP TABLE IF EXISTS kept", ["table kept dropped"]),
+        ("DROP TABLE IF EXISTS kept", ["kept wasn't there"]),
+        ("CREATE TABLE IF NOT EXISTS kept (a INTEGER)", ["table kept made"]),
+        ("CREATE TABLE IF NOT EXISTS kept (a INTEGER)", ["kept was there already"]),
     ],
     "definitions": [
         ("CREATE TABLE t (a INTEGER, b VARCHAR DEFAULT 'b')", ["table t made"]),
@@ -413,6 +415,24 @@ def test_variables_that_do_not_fit(opened: Open) -> None:
         run(
             session, "EXEC linode.profile.tokens.createPersonalAccessToken @@json = $id"
         )
+
+
+def test_present_of_views_and_defaults(world: World, opened: Open) -> None:
+    """It is the statement's, though no word of the statement asks for it."""
+    session = opened()
+    run(session, "CREATE VIEW v AS SELECT epoch(now()) AS e")
+    run(session, "CREATE TABLE t (a INTEGER, e DOUBLE DEFAULT epoch(now()))")
+    world.clock.seconds = NOON + 7
+    assert run(session, "FROM v") == [(NOON + 7,)]
+    assert run(session, "INSERT INTO t (a) VALUES (1) RETURNING e") == [(NOON + 7,)]
+
+
+def test_no_name_is_taken(opened: Open) -> None:
+    """What resources are published as is no name that a local table could have."""
+    session = opened()
+    run(session, "CREATE TEMP TABLE patql_0 AS SELECT 1 AS id")
+    assert run(session, "SELECT max(id) FROM linode.profile.tokens") == [(5,)]
+    assert run(session, "FROM patql_0") == [(1,)]
 
 
 def test_views_take_no_variables(opened: Open) -> None:

@@ -30,12 +30,17 @@ def run(statement: Local, state: State) -> Result:
     if statement.kind == "COPY" and not state.options.files:
         raise SqlError(Code.UNSUPPORTED, no_files(_file(statement, state)))
     verb = statement.kind.partition(" ")[0]
+    was_there = verb in ("CREATE", "DROP") and state.is_local(statement.target)
     with state.relational.accepting(_TYPES.get(verb, verb)):
         result = query.settled(lambda: _rows(statement, state), state)
     if statement.tree is not None and statement.tree.args.get("returning"):
         count = len(result.rows())
         result.message = f"{_counted(count)} {_DONE[verb]}"
         return result
+    if verb == "CREATE" and was_there and _if_not_exists(statement.tree):
+        return Result(message=f"{'.'.join(statement.target)} was there already")
+    if verb == "DROP" and not was_there:
+        return Result(message=f"{'.'.join(statement.target)} wasn't there")
     return Result(message=_message(statement, verb, result, state))
 
 
@@ -73,6 +78,13 @@ def _check_target(statement: Local, state: State) -> None:
     if statement.kind == "REPLACE":
         message = f"REPLACE is for resources: {told} is changed by UPDATE, or by CREATE OR REPLACE TABLE"
         raise SqlError(Code.UNSUPPORTED, message)
+
+
+def _if_not_exists(tree: exp.Expr | None) -> bool:
+    """Whether CREATE leaves alone what is there; a temporary table may stand beside a lasting one of its name."""
+    return tree is not None and bool(
+        tree.args.get("exists") and not tree.find(exp.TemporaryProperty)
+    )
 
 
 def _refuse_view(statement: Local) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Protocol, TypeVar
 
 import duckdb
@@ -67,8 +68,8 @@ _CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
     (duckdb.BinderException, Code.TYPE_MISMATCH),
 )
 _CARET = re.compile(r"\n\nLINE (\d+): .*", re.DOTALL)
-_EXTENSION = "Please try installing"
-"""What DuckDB advises where one of its extensions could help: here none can be loaded."""
+_UNHELPFUL = re.compile("Please try installing|pg_|information_schema|sqlite_")
+"""What DuckDB advises where one of its extensions or its own tables could be meant: here none can be had."""
 
 _COLUMN = re.compile(
     r'Referenced column "(.+?)" (?:was )?not found|does not have a column named "(.+?)"'
@@ -124,9 +125,13 @@ class Relational:
         self._providers = set[str]()
         self._schemas = set[tuple[str, str]]()
         self._published = dict[str, str]()
+        self._prefix = (
+            f"patql_{token_hex(8)}_"  # so that no local table has such a name
+        )
         self._made = set[str]()
         self._now = 0.0
         self._knows_now = False
+        self._defines = local is not None
         if local is not None:
             self._open(local)
         # Ways out of the process are closed before a statement is run, and the lock keeps them closed.
@@ -180,7 +185,7 @@ class Relational:
 
     def _require_now(self, sql: str) -> None:
         """Shadow DuckDB's clock by ours, for statements that ask for the present: it takes a few milliseconds."""
-        if self._knows_now or not _ASKS_NOW.search(sql):
+        if self._knows_now or not (self._defines or _ASKS_NOW.search(sql)):
             return
         instant = datetime.fromtimestamp(self._now, UTC).isoformat()
         macros = (
@@ -195,7 +200,9 @@ class Relational:
         provider, service, resource = map(quote, view)
         self._require_schema(provider, service)
         target = f"{provider}.{service}.{resource}"
-        source = self._published.setdefault(target, f"patql_{len(self._published)}")
+        source = self._published.setdefault(
+            target, f"{self._prefix}{len(self._published)}"
+        )
         self._connection.register(source, table)
         create = f"CREATE OR REPLACE VIEW {target} AS SELECT {projection} FROM {source}"
         self._connection.execute(create)
@@ -261,6 +268,7 @@ class Relational:
     def accepting(self, kind: str) -> Generator[None]:
         """Let statements of this DuckDB type be described and run, beside SELECT."""
         self._accepted = kind
+        self._defines = True  # a view or a default may ask for the present, and no statement shows that
         try:
             yield
         finally:
@@ -449,7 +457,7 @@ def _translate(error: duckdb.Error, hint: str | None, above: int | None) -> Patq
     column = _caret(text) if line else None
     if missing := _COLUMN.search(message):
         return UnknownColumnError(missing[1] or missing[2], number, column)
-    advice = None if _EXTENSION in details else details.strip()
+    advice = None if _UNHELPFUL.search(details) else details.strip()
     if hint and code is Code.TYPE_MISMATCH:
         advice = hint
     return SqlError(code, message, line=number, column=column, hint=advice or None)
