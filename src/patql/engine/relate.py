@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Protocol, TypeVar
 
 import duckdb
@@ -126,7 +125,7 @@ class Relational:
         self._schemas = set[tuple[str, str]]()
         self._published = dict[str, str]()
         self._prefix = (
-            f"patql_{token_hex(8)}_"  # so that no local table has such a name
+            f"patql_{os.urandom(8).hex()}_"  # so that no local table has such a name
         )
         self._made = set[str]()
         self._now = 0.0
