@@ -228,20 +228,31 @@ def test_schema_of_a_methods_own(adopted: Adopted) -> None:
         ("$", None, ["a", "list"]),
         ("$.data", None, ["a", "list"]),
         ("$.a.x", None, ["a", "list"]),
+        ("$.a.e", None, ["a", "list"]),
     ],
 )
 def test_object_key(
     adopted: Adopted, object_key: str, resolved: str | None, columns: list[str]
 ) -> None:
-    """Rows are where the key leads on the schema; where it leads nowhere, the answer is the row."""
+    """Rows are where the key leads on the schema; where it leads nowhere, or to a scalar, the answer is the row."""
 
     def rows(name: str) -> dict[str, Any]:
         return {"type": "array", "items": {"properties": {name: {"type": "string"}}}}
 
     inner = {"properties": {"d": rows("deeper")}}
     deep = {"b": rows("deep"), "c": {"type": "array", "items": inner}}
+    deep["e"] = {"type": "string"}
     schema = {"properties": {"a": {"properties": deep}, "list": rows("top")}}
     response = {"schema_override": schema, "objectKey": object_key}
     listed = method(adopted(of_list({"response": response})), "list")
     assert listed.object_key == resolved
     assert [c.name for c in listed.columns] == columns
+
+
+def test_rows_of_any_properties(adopted: Adopted) -> None:
+    """A row whose properties the document doesn't name is one JSON value; what a DELETE answers with stays nothing."""
+    response = {"response": {"schema_override": {"type": "object"}}}
+    listed = method(adopted(of_list(response)), "list")
+    assert [(c.name, c.type) for c in listed.columns] == [("column_anon", "object")]
+    removed = method(adopted(of_method("remove", response)), "remove")
+    assert removed.columns == ()

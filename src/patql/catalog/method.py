@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from patql.catalog import schema
 from patql.catalog.config import algorithm, setting
-from patql.catalog.document import Access, Body, Method, Parameter
+from patql.catalog.document import Access, Body, Column, Method, Parameter
 from patql.catalog.node import Node
 from patql.catalog.paging import Listing, Reading, find_paging
 from patql.catalog.server import Server, find_server
@@ -62,7 +62,7 @@ def build_method(
         ),
         scopes=_scopes(operation, document),
         body=_body(node, operation, outer),
-        columns=rows.columns if rows else (),
+        columns=_columns(rows, access),
         sent=schema.columns(sent) if sent else (),
         object_key=rows.object_key if rows else None,
         paging=reading.paging,
@@ -70,6 +70,13 @@ def build_method(
         server=server.url if server else None,
     )
     return blocked(method, findings), findings
+
+
+def _columns(rows: schema.Rows | None, access: Access) -> tuple[Column, ...]:
+    """Those of a row; one that may have any properties is read as one JSON value."""
+    if rows and not rows.columns and access is Access.SELECT:
+        return (Column(schema.ANONYMOUS, "object"),)
+    return rows.columns if rows else ()
 
 
 def blocked(method: Method, findings: tuple[Finding, ...]) -> Method:

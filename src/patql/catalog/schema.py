@@ -45,13 +45,17 @@ def rows(response: Node, object_key: str) -> Rows:
     """How a response is read as rows.
 
     `object_key` is StackQL's, such as `$.data` or `$.groups[*].members`, or empty where the document gives none; then
-    a property named `items` holds the rows if there is one. Where it doesn't resolve on the schema, the response
-    itself is the row.
+    a property named `items` holds the rows if there is one. Where it doesn't resolve on the schema, or to one scalar,
+    the response itself is the row.
     """
     path = object_key.removeprefix("$").removeprefix(".").removesuffix("[*]")
     path = path or "items"
     found = resolve(response, path)
-    return Rows(path, row(found)) if found is not None else Rows(None, row(response))
+    if found is None or (
+        type_name(found) not in ("object", "array") and "[*]" not in path
+    ):
+        return Rows(None, row(response))
+    return Rows(path, row(found))
 
 
 def resolve(schema: Node, path: str) -> Node | None:
