@@ -13,7 +13,10 @@ from patql.engine.constants import is_steady
 from patql.engine.dialect import DIALECT
 from patql.engine.given import Link
 from patql.engine.nulls import is_strict, rejects_null
-from patql.engine.scope import conjuncts, joins_of
+from patql.engine.scope import bare, conjuncts, joins_of
+
+_TYPES = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN"}
+"""DuckDB's types of parameters; others are text."""
 
 
 class Feed:
@@ -88,7 +91,7 @@ def sources_of(link: Link, bound: Bound) -> list[exp.Expr] | None:
     None where the text doesn't tell, or where NULLs that a join puts in the place of rows could become values.
     """
     expression = link.expression
-    if expression.find(exp.Any, exp.All, exp.AggFunc) and not link.is_subquery:
+    if isinstance(bare(expression), (exp.Any, exp.All)):
         return None
     found = _outside(expression, bound)
     if found is None or (found and link.is_subquery) or not is_steady(expression):
@@ -117,7 +120,7 @@ def _outside(node: exp.Expr, bound: Bound) -> list[exp.Expr] | None:
     found = dict[int, exp.Expr]()
     for column in node.find_all(exp.Column):
         source = source_of(column, bound)
-        if source is None:
+        if source is None or _lacks(source, column, bound):
             return None
         if id(source) in inside or id(source) in found:
             continue
@@ -129,16 +132,26 @@ def _outside(node: exp.Expr, bound: Bound) -> list[exp.Expr] | None:
     return list(found.values())
 
 
+def _lacks(source: exp.Expr, column: exp.Column, bound: Bound) -> bool:
+    """Whether a column is none of the resource that it is said to be of."""
+    owner = bound.at(source)
+    if owner is None or column.table.casefold() != source.alias_or_name.casefold():
+        return False
+    return not (owner.column(column.name) or owner.parameter(column.name))
+
+
 def _value(at: int, link: Link, tables: list[exp.Expr]) -> exp.Expr:
     """The column of a link; the query of a subquery's becomes one more table."""
+    kind = _TYPES.get(link.parameter.type, "VARCHAR")
     if not link.is_subquery:
-        return link.expression.copy()
+        return exp.TryCast(this=link.expression.copy(), to=exp.DataType.build(kind))
     name = f"feed {at}"
     alias = exp.TableAlias(
         this=exp.to_identifier(name, quoted=True), columns=[exp.to_identifier("value")]
     )
     tables.append(exp.Subquery(this=link.expression.unnest().copy(), alias=alias))
-    return exp.column("value", table=exp.to_identifier(name, quoted=True))
+    value = exp.column("value", table=exp.to_identifier(name, quoted=True))
+    return exp.TryCast(this=value, to=exp.DataType.build(kind))
 
 
 def _met_by_all(select: exp.Select) -> Iterator[exp.Expr]:

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 import arro3.core as arrow
+from msgspec.structs import replace
 
 from patql.catalog.document import Resource
 from patql.engine.decode import Columns, ContradictionError, Decoder
@@ -194,6 +195,7 @@ def count(step: Step, state: State) -> int | None:
     Raises:
         PatqlError: as `Fetch.table`.
     """
+    step = replace(step, push=step.push and replace(step.push, limit=0))
     transport = state.transport_of(step.resource)
     decoder = Decoder(step.method, step.columns, step.key, step.types)
     meter = state.meter(step.resource.id)

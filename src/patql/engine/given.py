@@ -1,6 +1,7 @@
 """What a query says of a parameter's value: constants that it allows, and expressions that give it."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from sqlglot import exp
 
@@ -15,6 +16,8 @@ Arguments = dict[str, Value]
 
 Values = dict[str, tuple[Value, ...]]
 """Parameters with the values that each may have."""
+
+_TRUTHS = {"true": True, "false": False}
 
 IsIt = Callable[[exp.Expr], bool]
 """Whether an expression is the parameter, as a column."""
@@ -41,8 +44,14 @@ def values_of(
     given = _compared(node, is_it)
     if not given or not all(map(constants.is_constant, given)):
         return None
-    values = (_value(each, parameter, constants) for each in given)
-    return tuple(dict.fromkeys(v for v in values if v is not None)) or None
+    values = [constants.value(each) for each in given]
+    arguments = [_argument(value, parameter, constants) for value in values]
+    if any(
+        a is None and not _is_met_by_none(v)
+        for a, v in zip(arguments, values, strict=True)
+    ):
+        return None
+    return tuple(dict.fromkeys(each for each in arguments if each is not None))
 
 
 class Link:
@@ -99,10 +108,14 @@ def _place(node: exp.Expr, is_it: IsIt) -> str | None:
     return None
 
 
-def _value(
-    expression: exp.Expr, parameter: Parameter, constants: Constants
+def _is_met_by_none(value: object) -> bool:
+    """Whether no value of a parameter equals a constant that isn't one of its values: NULL, or a broken number."""
+    return value is None or (isinstance(value, (float, Decimal)) and bool(value % 1))
+
+
+def _argument(
+    value: object, parameter: Parameter, constants: Constants
 ) -> Value | None:
-    value = constants.value(expression)
     if parameter.type == "integer" and isinstance(value, str):
         value = constants.whole(value)
     return as_argument(parameter, value)
@@ -110,10 +123,15 @@ def _value(
 
 def as_argument(parameter: Parameter, value: object) -> Value | None:
     """A SQL value as a parameter's value, None where it can't be one."""
-    if value is None or isinstance(value, bool):
-        return value if parameter.type == "boolean" else None
+    if parameter.type == "boolean" and isinstance(value, str):
+        return _TRUTHS.get(value.strip().casefold())
+    if value is None or isinstance(value, bool) or parameter.type == "boolean":
+        return (
+            value if isinstance(value, bool) and parameter.type == "boolean" else None
+        )
     if parameter.type != "integer":
         return str(value)
+    if isinstance(value, (float, Decimal)):
+        return None if value % 1 else int(value)
     text = str(value).strip()
-    whole = text.removesuffix(".0")
-    return int(whole) if whole.lstrip("+-").isdecimal() and whole.isascii() else None
+    return int(text) if text.lstrip("+-").isdecimal() and text.isascii() else None

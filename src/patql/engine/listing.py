@@ -54,6 +54,7 @@ class Listing:
         self._paging = None if paging and paging.page in arguments else paging
         self._snapshot: _Snapshot | None = None
         self._rows = 0
+        self._own = self._is_own
 
     def first(self) -> Request:
         """The request to begin with."""
@@ -92,7 +93,11 @@ class Listing:
         cursor = self._step.method.cursor
         if cursor is None:
             return page, []
-        following = next_request(cursor, self.first(), request, response, page.next)
+        target = self._transport.target
+        base = request.base or (target if target.startswith("http") else "")
+        following = next_request(
+            cursor, self.first(), request, response, page.next, base
+        )
         if following is None:
             return page, []
         check_moved(request, following, where)
@@ -115,7 +120,7 @@ class Listing:
         return push is not None and push.filter(own=self._own).exact
 
     @property
-    def _own(self) -> bool:
+    def _is_own(self) -> bool:
         """Whether the server is known to be one of ours."""
         return self._transport.target in self._state.versioned
 
@@ -145,12 +150,12 @@ class Listing:
 
     def _learns_to_narrow(self, paging: Paging, response: Response, page: Page) -> bool:
         """Whether a first page shows that the server is one of ours, which can be asked for fewer pages than there are."""
-        known = self._own
         if paging.version_header and response.header(paging.version_header.encode()):
             self._state.versioned.add(self._transport.target)
         push = self._step.push
-        if push is None or known or not self._own or (page.pages or 1) == 1:
+        if push is None or self._own or not self._is_own or (page.pages or 1) == 1:
             return False
+        self._own = True  # what was asked for so far was asked of a stranger
         return push.own != push.anywhere or push.rows(own=True) != push.rows(own=False)
 
     def _numbered(self, paging: Paging, number: int) -> Request:

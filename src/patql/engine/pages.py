@@ -26,6 +26,7 @@ def next_request(
     last: Request,
     response: Response,
     found: str | int | None,
+    base: str,
 ) -> Request | None:
     """The request for the page after `response`; None at the end of the list.
 
@@ -35,6 +36,7 @@ def next_request(
         last: the request that `response` answers.
         response: the page.
         found: what its body holds at the cursor's key.
+        base: the URL that paths are relative to, without trailing slash; empty where there is none.
     """
     if cursor.source == "header":
         header = response.header(cursor.key.lower().encode())
@@ -45,7 +47,7 @@ def next_request(
         return None
     if cursor.kind == "token":
         return _with_token(cursor, first, str(found))
-    return _at(last, str(found))
+    return _at(last, str(found), base)
 
 
 def check_moved(request: Request, following: Request, where: str) -> None:
@@ -82,13 +84,13 @@ def _with_token(cursor: Cursor, first: Request, token: str) -> Request:
             return replace(first, query=query)
 
 
-def _at(last: Request, url: str) -> Request:
+def _at(last: Request, url: str, base: str) -> Request:
     """The request for a URL, on the server of the last one."""
-    prefix = urlsplit(last.base or "").path
+    prefix = urlsplit(base).path
     here = f"{prefix}{last.path}" + (f"?{last.query}" if last.query else "")
     target = urlsplit(urljoin(f"http://server{here}", url))
     path = target.path or "/"
     if path.startswith(f"{prefix}/"):
         return replace(last, path=path[len(prefix) :], query=target.query)
-    root = (last.base or "").removesuffix(prefix) or None
+    root = base.removesuffix(prefix) or None
     return replace(last, base=root, path=path, query=target.query)

@@ -30,6 +30,7 @@ class Step(msgspec.Struct, frozen=True):
         values: parameters that have several values, each asked for by a request of its own.
         feed: the query that gives the values of further parameters, None where there are none.
         fed: parameters of `values` and `feed` that are columns of each row.
+        shown: the names of the parameters that are columns of each row, in the document's order.
         push: what may be left to the server, None where nothing may.
         instead: the list to read where it takes fewer requests than asking for each row of `values` or `feed`.
         streamed: whether rows may be read once, as they come, since nothing else reads them.
@@ -46,6 +47,7 @@ class Step(msgspec.Struct, frozen=True):
     values: Values = {}
     feed: Feed | None = None
     fed: tuple[Parameter, ...] = ()
+    shown: tuple[str, ...] = ()
     push: Push | None = None
     instead: "Step | None" = None
     streamed: bool = False
@@ -305,6 +307,7 @@ def _called(
         values=several,
         feed=Feed(wanted, bound) if wanted else None,
         fed=tuple(p for p in shown if p.name in asked),
+        shown=tuple(p.name for p in shown if p.name in arguments or p.name in asked),
     )
 
 
@@ -362,18 +365,13 @@ def _narrowed(
     counted = [p.unalias() for p in select.expressions if p.find(exp.AggFunc)]
     if counted:
         alone = len(select.expressions) == 1 and _counts_rows(counted[0])
-        return replace(push, counts=alone and not _rows_wanted(select, constants))
+        return replace(push, counts=alone and not select.args.get("limit"))
     wanted = _rows_wanted(select, constants)
     order = select.args.get("order")
     if wanted is None or (order and len(order.expressions) != 1):
         return push
     by = translator.order(order.expressions[0]) if order else None
     return push if order and by is None else replace(push, order=by, limit=wanted)
-
-
-def without_count(step: Step) -> Step:
-    """The step where the rows have to be counted here."""
-    return replace(step, push=step.push and replace(step.push, counts=False))
 
 
 def _counts_rows(projection: exp.Expr) -> bool:

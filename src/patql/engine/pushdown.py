@@ -80,7 +80,7 @@ class Push(msgspec.Struct, frozen=True):
         """How many rows are wanted of that server; None for all."""
         if (self.order is not None and not own) or not self.filter(own=own).exact:
             return None
-        return 0 if self.counts else self.limit
+        return self.limit
 
     def header(self, *, own: bool) -> bytes:
         """The value of `X-Filter`; empty where there is nothing to ask for."""

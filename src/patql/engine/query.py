@@ -16,7 +16,7 @@ from patql.engine.fetch import ATTEMPTS, Fetch, WideningError, changing, count
 from patql.engine.instants import WIRE, compare_instants
 from patql.engine.listing import ChangedError
 from patql.engine.names import nearest
-from patql.engine.plan import Plan, make_plan, without_count
+from patql.engine.plan import Plan, make_plan
 from patql.engine.projection import Chosen, chosen
 from patql.engine.projection import answer as project
 from patql.engine.reading import widening
@@ -109,10 +109,8 @@ def ask(prepared: Prepared, state: State) -> Result:
         PatqlError: a server didn't answer for all of it.
         WideningError: a value contradicts the type of its column.
     """
-    if prepared.counts:
-        if counted := _count(prepared, state):
-            return counted
-        prepared = replace(prepared, steps=tuple(map(without_count, prepared.steps)))
+    if prepared.counts and (counted := _count(prepared, state)):
+        return counted
     if prepared.chosen is not None:
         result = project(prepared.chosen, prepared.columns, prepared.steps, state)
         if result is not None:
@@ -264,9 +262,10 @@ def _prepare(
 
 def _counts(tree: exp.Expr, plan: Plan) -> bool:
     """Whether a whole query only counts the rows of its one step, which may be left to the server."""
-    push = plan[0].push
-    from_ = tree.args.get("from_")
-    return bool(push and push.counts and from_ and isinstance(from_.this, exp.Table))
+    push, from_ = plan[0].push, tree.args.get("from_")
+    if push is None or plan[0].values or plan[0].feed:
+        return False
+    return push.counts and bool(from_ and isinstance(from_.this, exp.Table))
 
 
 def _check(

@@ -19,6 +19,8 @@ class _Errors(msgspec.Struct):
     errors: list[Problem]
 
 
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
 _HOST_PART = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 """What a variable of a server's URL may be, so that it can't change whose server that is."""
 
@@ -41,6 +43,9 @@ def build(method: Method, arguments: Arguments, body: bytes = b"") -> Request:
             query.append((parameter.name, text))
         elif parameter.location == "header":
             headers.append((parameter.name.lower().encode(), text.encode()))
+    if left := _PLACEHOLDER.search(path):
+        message = f"{method.name} needs {left[1]}"
+        raise SqlError(Code.MISSING_PARAMETER, message)
     base = _base(method, arguments)
     return Request(method.verb, path, query_string(query), headers, body, base)
 

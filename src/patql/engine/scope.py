@@ -246,20 +246,21 @@ def _drops_left(join: exp.Join) -> bool:
 
 
 def _meeting(select: exp.Select, join: exp.Join, at: int) -> list[exp.Expr]:
-    """What ON, or USING in the first join, asks of the rows that meet."""
+    """What ON or USING asks of the rows that meet; of several tables to the left any may have the columns of USING."""
     if on := join.args.get("on"):
         return list(conjuncts(on))
     using: list[exp.Identifier] = join.args.get("using") or []
-    from_ = select.args.get("from_")
-    if at or not from_:
-        return []
-    sides = (from_.this.alias_or_name, join.this.alias_or_name)
+    right = join.this.alias_or_name
     meeting: list[exp.Expr] = []
-    for name in using:
-        left, right = (exp.column(name.name, table=side, quoted=True) for side in sides)
-        equality = exp.EQ(this=left, expression=right)
-        equality.parent = join
-        meeting.append(equality)
+    for left in list(_sources(select))[: at + 1] if using else ():
+        for name in using:
+            sides = [
+                exp.column(name.name, table=side, quoted=True)
+                for side in (left.alias_or_name, right)
+            ]
+            equality = exp.EQ(this=sides[0], expression=sides[1])
+            equality.parent = join
+            meeting.append(equality)
     return meeting
 
 

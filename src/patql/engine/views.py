@@ -33,9 +33,11 @@ def publish(
         _select(column, step.types.get(column.name), horizon) for column in step.columns
     ]
     selected += [
-        f"{_literal(value)} AS {quote(name)}" for name, value in step.given.items()
+        f"{_literal(step.given[name])} AS {quote(name)}"
+        if name in step.given
+        else quote(name)
+        for name in step.shown
     ]
-    selected += [quote(parameter.name) for parameter in step.fed]
     relational.publish(step.view, table, ", ".join(selected))
 
 
