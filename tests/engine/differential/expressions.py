@@ -8,8 +8,8 @@ from tests.engine.differential.moments import COMPARISONS, SAME, about_time
 from tests.engine.differential.pairs import Pair, join, listed, same
 from tests.engine.differential.world import BIG, FEW, NUMBERS, PLACES, TEXTS
 
-JSON = "json"
-KINDS = ("int", "text", "num", "bool", "time", "big", JSON)
+NESTED = ("json", "struct", "list")
+"""What has values inside."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -71,6 +71,8 @@ class Expressions:
                 return same(literal(choices.one(BIG)))
             case "bool":
                 return same(self.one("true", "false"))
+            case each if each in NESTED:
+                return same("NULL")
             case _:
                 return same(literal(choices.one((*TEXTS, *PLACES))))
 
@@ -126,11 +128,16 @@ class Expressions:
         )
 
     def _inside(self, fields: Sequence[Field], otherwise: Pair) -> Pair:
-        nested = [field for field in fields if field.kind == JSON]
+        nested = [field for field in fields if field.kind in NESTED]
         if not nested:
             return otherwise
-        way = self.one("{} ->> '$.login'", "json_extract_string({}, '$[0]')")
-        return join(f"({way})", self.written(self.choices.one(nested)))
+        field = self.choices.one(nested)
+        ways = {
+            "json": ("({} ->> '$.login')", "json_extract_string({}, '$[0]')"),
+            "struct": ("{}.login", "({}).login", "CAST({}.id AS VARCHAR)"),
+            "list": ("{}[1]", "CAST(len({}) AS VARCHAR)", "array_to_string({}, ',')"),
+        }
+        return join(self.one(*ways[field.kind]), self.written(field))
 
     def condition(self, fields: Sequence[Field], depth: int) -> Pair:
         """A truth value."""
@@ -146,7 +153,7 @@ class Expressions:
     def about(self, field: Field, fields: Sequence[Field], depth: int) -> Pair:
         """A condition on one column."""
         written = self.written(field)
-        if self.choices.maybe(1) or field.kind == JSON:
+        if self.choices.maybe(1) or field.kind in NESTED:
             return join(f"{{}} {self.one('IS NULL', 'IS NOT NULL')}", written)
         match field.kind:
             case "time":

@@ -3,30 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from tests.engine.differential.choices import Choices
-from tests.engine.differential.expressions import JSON, Expressions, Field, literal
-from tests.engine.differential.features import LACKING
+from tests.engine.differential.expressions import NESTED, Field
 from tests.engine.differential.moments import compared, instant
-from tests.engine.differential.oracle import WITH_OPTIONAL
 from tests.engine.differential.pairs import Pair, join, listed, same
-from tests.engine.differential.world import (
-    FEW,
-    PLACES,
-    Named,
-    Table,
-    kind,
-)
+from tests.engine.differential.sources import From, Select, Sources
 
-FEEDS = (
-    ("equality",)
-    if "feeds" in LACKING
-    else ("equality", "list", "or", "subquery", "scalar", "join", "join")
-)
-"""How a parameter may be given, the simplest first."""
-
-INNER = ("JOIN", "INNER JOIN")
-OUTER = ("LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
-HALF = ("SEMI JOIN", "ANTI JOIN")
 SETS = ("UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL")
 
 
@@ -35,100 +16,138 @@ class Case(msgspec.Struct, kw_only=True):
 
     Attributes:
         ours: the text for PatQL.
-        theirs: the text for DuckDB.
+        theirs: the text for DuckDB, without LIMIT.
+        limit: the text of LIMIT, empty where there is none.
+        span: the rows that it asks for, None where there is none.
         ordered: whether the order of rows is told wholly.
-        whole: the text for DuckDB without LIMIT, where any rows of it may be among those asked for; else empty.
-        keys: how many columns, from the first, the rows are then ordered by.
+        keys: how many columns, from the first, rows are ordered by otherwise.
         fed: whether it reads resources that need parameters, which may be refused.
+        cold: whether PatQL is to have forgotten which servers are of ours.
     """
 
     ours: str
     theirs: str
+    limit: str = ""
+    span: slice | None = None
     ordered: bool = False
-    whole: str = ""
     keys: int = 0
     fed: bool = False
+    cold: bool = False
 
 
-class Select(msgspec.Struct, frozen=True):
-    """A query, and what its columns hold; they are called c0, c1 and so on."""
-
-    text: Pair
-    kinds: tuple[str, ...]
-
-
-class From(msgspec.Struct):
-    """What stands after FROM, the columns at hand, and what WHERE must say too."""
-
-    text: Pair
-    fields: list[Field]
-    conditions: list[Pair]
-
-
-class Grammar(Expressions):
+class Grammar(Sources):
     """Draws one statement."""
-
-    def __init__(self, choices: Choices, tables: Sequence[Table]) -> None:
-        super().__init__(choices)
-        self._tables = tables
-        self._named = 0
-        self._fed = False
-        self._ctes: list[tuple[str, Select]] = []
 
     def case(self) -> Case:
         """A whole statement."""
+        cold = self.choices.below(10) < 3
+        case = self._direct() if self.choices.maybe(4) else self._composed()
+        case.fed, case.cold = self.fed, cold
+        return case
+
+    def _composed(self) -> Case:
         if self.choices.maybe(2):
             for _ in range(1 + self.choices.below(2)):
-                query = self._select(1)
-                self._ctes.append((f"w{len(self._ctes)}", query))
-        case = self._limited() if self.choices.maybe(3) else self._complete()
-        if self._ctes:
-            heads = [join(f"{name} AS ({{}})", cte.text) for name, cte in self._ctes]
-            ours, theirs = join("WITH {} ", listed(heads))
+                query = self._repeated() if self.choices.maybe(2) else self.select(1)
+                self.ctes.append((f"w{len(self.ctes)}", query))
+        ways = self._complete, self._complete, self._limited, self._starred
+        case = self.choices.one(ways)()
+        if self.ctes:
+            heads = [join(f"{name} AS ({{}})", cte.text) for name, cte in self.ctes]
+            ours, theirs = join("WITH RECURSIVE {} ", listed(heads))
             case.ours, case.theirs = ours + case.ours, theirs + case.theirs
-            case.whole = case.whole and theirs + case.whole
-        case.fed = self._fed
         return case
 
     def _complete(self) -> Case:
         """A query whose rows are known: in their order, or in any."""
-        query = self._select(2)
+        query = self.select(2)
         if not self.choices.maybe(5):
             return Case(ours=query.text[0], theirs=query.text[1])
         positions = [str(n + 1) for n in range(len(query.kinds))]
         if self.choices.maybe(5):
             positions.reverse()
         order = ", ".join(p + self.one(*_DIRECTIONS) for p in positions)
-        limit = self._limit() if self.choices.maybe(5) else ""
-        ours, theirs = (f"{text} ORDER BY {order}{limit}" for text in query.text)
-        return Case(ours=ours, theirs=theirs, ordered=True)
+        ours, theirs = (f"{text} ORDER BY {order}" for text in query.text)
+        case = Case(ours=ours, theirs=theirs, ordered=True)
+        return self._limit(case) if self.choices.maybe(5) else case
+
+    def _direct(self) -> Case:
+        """What a server can do by itself: filter, order, limit and count the rows of one list."""
+        paged = [t for t in self.tables if t.serving.style == "pages"]
+        table = self.choices.one(paged or self.tables)
+        source = self.sources(0, table=table)
+        able = {c.name for c in table.columns if c.filterable or c.filterable_extension}
+        fields = [f for f in source.fields if f.name in able] or source.fields
+        for _ in range(self.choices.below(4)):
+            source.conditions.append(self.condition(fields, self.choices.below(2)))
+        if source.conditions:
+            where = listed(source.conditions, " AND ")
+            tail = join("{} WHERE {}", source.text, where)
+        else:
+            tail = source.text
+        if self.choices.maybe(3):
+            counted = join(f"SELECT {self.one('count(*)', 'count(1)')} FROM {{}}", tail)
+            return Case(ours=counted[0], theirs=counted[1])
+        return self._first_of(tail, fields, source.fields)
+
+    def _starred(self) -> Case:
+        """All columns under their own names, of one source."""
+        source = self.sources(0)
+        text = join("SELECT * FROM {}{}", source.text, self._where(source))
+        return Case(ours=text[0], theirs=text[1])
+
+    def _repeated(self) -> Select:
+        """A query of whole numbers that goes on from its own rows."""
+        name = f"w{len(self.ctes)}"
+        first, source = self.select(1, ["int"]), self.sources(0)
+        numbers = [field for field in source.fields if field.kind == "int"]
+        if not numbers:
+            return first
+        at, to = self.choices.one(numbers), self.choices.one(numbers)
+        template = f"{{}} UNION SELECT {{}} FROM {{}}, {name} AS again{{}}"
+        source.conditions.append(join("{} = again.c0", at.ref))
+        where = join(" WHERE {}", listed(source.conditions, " AND "))
+        text = join(template, first.text, to.ref, source.text, where)
+        return Select(text, ("int",))
 
     def _limited(self) -> Case:
         """A query of which any rows will do that are first by some of its columns."""
-        source = self._from(1)
-        keys = [self.choices.one(source.fields) for _ in range(self.choices.below(3))]
-        keys = [key for key in keys if key.kind != JSON]
-        shown = [f.ref for f in keys] + [self.choices.one(source.fields).ref]
+        source = self.sources(1)
+        tail = join("{}{}", source.text, self._where(source))
+        return self._first_of(tail, source.fields, source.fields)
+
+    def _first_of(
+        self, tail: Pair, by: Sequence[Field], fields: Sequence[Field]
+    ) -> Case:
+        """The first rows, ordered by some of the columns `by`, of what stands after FROM."""
+        keys = [self.choices.one(by) for _ in range(self.choices.below(3))]
+        keys = [key for key in keys if key.kind not in NESTED]
+        shown = [f.ref for f in keys] + [self.choices.one(fields).ref]
         order = [join(f"{{}}{self.one(*_DIRECTIONS)}", self.written(f)) for f in keys]
-        tail = join(" ORDER BY {}", listed(order)) if order else same("")
-        select = join(
-            "SELECT {} FROM {}{}",
-            self._outputs(shown),
-            source.text,
-            self._where(source),
-        )
-        limit = self._limit()
-        ours, theirs = (f"{s}{t}{limit}" for s, t in zip(select, tail, strict=True))
-        return Case(ours=ours, theirs=theirs, whole=select[1], keys=len(keys))
+        ordered = join(" ORDER BY {}", listed(order)) if order else same("")
+        select = join("SELECT {} FROM {}", self._outputs(shown), tail)
+        ours, theirs = join("{}{}", select, ordered)
+        case = Case(ours=ours, theirs=theirs, keys=len(keys))
+        return self._limit(case) if self.choices.maybe(8) else case
 
-    def _limit(self) -> str:
-        offset = f" OFFSET {self.choices.below(8)}" if self.choices.maybe(3) else ""
-        return f" LIMIT {self.choices.below(12)}{offset}"
+    def _limit(self, case: Case) -> Case:
+        count, first = self.choices.below(12), self.choices.below(8)
+        offset = f" OFFSET {first}" if self.choices.maybe(3) else ""
+        start = first if offset else 0
+        case.span = slice(start, start + count)
+        case.limit = f" LIMIT {count}{offset}"
+        case.ours += case.limit
+        return case
 
-    def _select(
+    def select(
         self, depth: int, kinds: Sequence[str] = (), outer: Sequence[Field] = ()
     ) -> Select:
-        """A query without LIMIT, of columns of the kinds that are asked for, or of any."""
+        """A query without LIMIT, of columns of the kinds that are asked for, or of any.
+
+        The kind `one`, before another, asks for a single row.
+        """
+        if kinds and kinds[0] == "one":
+            return self._counted(depth, kinds[1:], outer)
         match self.choices.below(10) if depth else 0:
             case 0 | 1 | 2 | 3 | 4:
                 return self._projected(depth, kinds, outer)
@@ -167,12 +186,12 @@ class Grammar(Expressions):
     def _about_rows(self, fields: Sequence[Field]) -> Pair:
         """A condition with a subquery."""
         field = self.choices.one(fields)
-        outer = [msgspec.structs.replace(f, ref=f.full, parameter="") for f in fields]
-        if field.kind == JSON or self.choices.maybe(5):
-            inner = self._select(0, outer=outer if self.choices.maybe(8) else ())
+        outer = _around(fields)
+        if field.kind in NESTED or self.choices.maybe(5):
+            inner = self.select(0, outer=outer if self.choices.maybe(8) else ())
             return join(f"{self.one('EXISTS', 'NOT EXISTS')} ({{}})", inner.text)
-        inner = self._select(0, [field.kind], outer if self.choices.maybe(3) else ())
-        among = self.one("IN", "NOT IN", "= ANY", "<> ALL", "> ALL", "< ANY")
+        inner = self.select(0, [field.kind], outer if self.choices.maybe(3) else ())
+        among = self.one("IN", "NOT IN", "= ANY", "<> ALL")
         return join(f"{{}} {among} ({{}})", self.written(field), inner.text)
 
     def _shown(
@@ -186,6 +205,10 @@ class Grammar(Expressions):
             if fields and not self.choices.maybe(3):
                 field = self.choices.one(fields)
                 found.append((self.written(field), field.kind))
+            elif fields and self.choices.maybe(3):
+                each = self.one("int", "text")
+                inner = self.select(1, ["one", each], _around(fields))
+                found.append((join("({})", inner.text), each))
             else:
                 each = self.one("int", "text", "num", "bool")
                 found.append((self.value(each, fields, 2), each))
@@ -194,9 +217,7 @@ class Grammar(Expressions):
     def _projected(
         self, depth: int, kinds: Sequence[str], outer: Sequence[Field]
     ) -> Select:
-        source = self._from(depth, outer)
-        if not kinds and not outer and self.choices.maybe(1):
-            return self._starred(source)
+        source = self.sources(depth, outer)
         shown = self._shown(source.fields, kinds)
         head = "DISTINCT " if self.choices.maybe(2) else ""
         text = join(
@@ -207,15 +228,10 @@ class Grammar(Expressions):
         )
         return Select(text, _honest([each for _, each in shown], kinds))
 
-    def _starred(self, source: From) -> Select:
-        """The columns by their own names, behind `*`."""
-        counted = join("SELECT * FROM {}{}", source.text, self._where(source))
-        return Select(join("SELECT count(*) AS c0 FROM ({}) AS s", counted), ("int",))
-
     def _counted(
         self, depth: int, kinds: Sequence[str], outer: Sequence[Field]
     ) -> Select:
-        source = self._from(depth - 1, outer)
+        source = self.sources(depth - 1, outer)
         kinds = kinds or ("int",)
         shown = [
             same(self.one("count(*)", "count(1)"))
@@ -230,7 +246,7 @@ class Grammar(Expressions):
     def _grouped(
         self, depth: int, kinds: Sequence[str], outer: Sequence[Field]
     ) -> Select:
-        source = self._from(depth - 1, outer)
+        source = self.sources(depth - 1, outer)
         fields = source.fields
         by = [self.choices.one(fields) for _ in range(1 + self.choices.below(2))]
         if kinds:
@@ -278,36 +294,34 @@ class Grammar(Expressions):
         each = self.one("int", "num", "text", "bool", "big")
         value = self.value(each, fields)
         distinct = "DISTINCT " if self.choices.maybe(2) else ""
+        own = {
+            "int": ("CAST(sum({0}){1} AS BIGINT)", "int"),
+            "num": ("sum({0}){1}", "num"),
+            "bool": ("bool_or({0}){1}", "bool"),
+            "text": (f"string_agg({distinct}{{0}}, '|' ORDER BY {{0}}){{1}}", "text"),
+            "big": (f"count({distinct}{{0}}){{1}}", "int"),
+        }
         aggregate, gives = self.choices.one(
             (
-                ("count({})", "int"),
-                ("max({})", each),
-                ("min({})", each),
-                {
-                    "int": ("CAST(sum({}) AS BIGINT)", "int"),
-                    "num": ("sum({})", "num"),
-                    "bool": ("bool_or({})", "bool"),
-                    "text": (
-                        f"string_agg({distinct}{{0}}, '|' ORDER BY {{0}})",
-                        "text",
-                    ),
-                    "big": (f"count({distinct}{{}})", "int"),
-                }[each],
+                ("count(*){1}", "int"),
+                ("count({0}){1}", "int"),
+                ("max({0}){1}", each),
+                ("min({0}){1}", each),
+                own[each],
             )
         )
-        text = join(aggregate, value)
+        some = same("")
         if self.choices.maybe(2):
-            text = join("{} FILTER (WHERE {})", text, self.condition(fields, 0))
-            text = (text[0], text[1])
-        return (same("count(*)"), "int") if self.choices.maybe(2) else (text, gives)
+            some = join(" FILTER (WHERE {})", self.condition(fields, 0))
+        return join(aggregate, value, some), gives
 
     def _windowed(
         self, depth: int, kinds: Sequence[str], outer: Sequence[Field]
     ) -> Select:
         if kinds:
             return self._projected(depth, kinds, outer)
-        source = self._from(depth - 1, outer)
-        plain = [field for field in source.fields if field.kind != JSON]
+        source = self.sources(depth - 1, outer)
+        plain = [field for field in source.fields if field.kind not in NESTED]
         if not plain:
             return self._projected(0, kinds, outer)
         key, by = self.choices.one(plain), self.choices.one(plain)
@@ -334,182 +348,8 @@ class Grammar(Expressions):
         )
         return Select(text, _honest([each for _, each in shown], kinds))
 
-    def _from(self, depth: int, outer: Sequence[Field] = ()) -> From:
-        """One source, or some that are joined."""
-        text, fields = self._source(depth, outer)
-        if not self.choices.maybe(3) or not depth:
-            source = From(text, fields, [])
-            self._feed_all(source, outer)
-            if self.choices.maybe(5):
-                source.fields = [
-                    msgspec.structs.replace(
-                        f, ref=_bare(f.ref), parameter=f.parameter.rpartition(".")[2]
-                    )
-                    for f in source.fields
-                ]
-            return source
-        source = From(text, fields, [])
-        for _ in range(1 + self.choices.below(2)):
-            self._join(source, depth, outer)
-        self._feed_all(source, outer)
-        return source
-
-    def _feed_all(self, source: From, outer: Sequence[Field]) -> None:
-        """Give every parameter that isn't given yet."""
-        for at, field in enumerate(source.fields):
-            if field.feeds:
-                source.conditions.append(self._feed(field, outer))
-                source.fields[at] = msgspec.structs.replace(field, feeds=False)
-
-    def _join(self, source: From, depth: int, outer: Sequence[Field]) -> None:
-        right, fields = self._source(depth - 1, [])
-        way = self.choices.below(10)
-        if way < 1:
-            source.text = join("{}, {}", source.text, right)
-            source.fields += fields
-            self._connect(source.conditions, source.fields, fields)
-            return
-        how = self.one(*(INNER if way < 4 else OUTER if way < 8 else HALF))
-        conditions: list[Pair] = []
-        self._connect(conditions, source.fields, fields)
-        if how in HALF or (
-            how in ("LEFT JOIN", *INNER) and "join" in FEEDS and self.choices.maybe(6)
-        ):  # what is on the right isn't at hand afterwards
-            self._feed_all(held := From(right, fields, conditions), source.fields)
-            fields = held.fields
-        if not conditions or self.choices.maybe(3):
-            conditions.append(self.condition([*source.fields, *fields], 1))
-        on = listed(conditions, " AND ")
-        source.text = join(f"{{}} {how} {{}} ON {{}}", source.text, right, on)
-        if how not in HALF:
-            source.fields += fields
-        source.fields = [
-            msgspec.structs.replace(f, unique=False) for f in source.fields
-        ]
-
-    def _connect(
-        self, conditions: list[Pair], left: Sequence[Field], right: Sequence[Field]
-    ) -> None:
-        """An equality between both sides, where there are columns that hold the same."""
-        mine = self.choices.one(right)
-        alike = [f for f in left if f.kind == mine.kind and f not in right]
-        if alike and mine.kind != JSON:
-            other = self.choices.one(alike)
-            conditions.append(join("{} = {}", self.written(other), self.written(mine)))
-
-    def _source(self, depth: int, outer: Sequence[Field]) -> tuple[Pair, list[Field]]:
-        self._named += 1
-        alias = f"t{self._named}"
-        match self.choices.below(10):
-            case 8 if self._ctes:
-                name, query = self.choices.one(self._ctes)
-                return same(f"{name} AS {alias}"), _derived(alias, query.kinds)
-            case 9 if depth:
-                inner = self._select(depth - 1)
-                return join(f"({{}}) AS {alias}", inner.text), _derived(
-                    alias, inner.kinds
-                )
-            case 7 if depth:
-                rows = [
-                    f"({self.choices.below(FEW)}, {literal(self.choices.one(PLACES))})"
-                    for _ in range(1 + self.choices.below(3))
-                ]
-                text = f"(VALUES {', '.join(rows)}) AS {alias}(c0, c1)"
-                return same(text), _derived(alias, ("int", "text"))
-            case _:
-                return self._table(self._resource(), alias)
-
-    def _resource(self) -> Table:
-        plain = [table for table in self._tables if not table.required]
-        return self.choices.one(self._tables if self.choices.maybe(4) else plain)
-
-    def _table(self, table: Table, alias: str) -> tuple[Pair, list[Field]]:
-        name = table.resource.id
-        optional = table.optional if self.choices.maybe(4) else None
-        holder, _, last = name.rpartition(".")
-        theirs = f'{holder}."{last}{WITH_OPTIONAL}"' if optional else name
-        text = join(f"{{}}{self.one(' ', ' AS ')}{alias}", (name, theirs))
-        given = [*table.required, *([optional] if optional else [])]
-        self._fed = self._fed or bool(given)
-        known = {column.name for column in table.columns}
-        needed = {parameter.name for parameter in given}
-        more = (parameter for parameter in given if parameter.name not in known)
-        held: list[Named] = [*table.columns, *more]
-        fields = [_field(table, each.name, kind(each), alias, needed) for each in held]
-        return text, fields
-
-    def _feed(self, field: Field, others: Sequence[Field]) -> Pair:
-        """A condition that gives a parameter."""
-        way = self.one(*FEEDS)
-        first, second, third = (self._argument(field) for _ in range(3))
-        alike = [f for f in others if f.kind == field.kind and not f.feeds]
-        match way:
-            case "join" if alike:
-                other = self._through(self.choices.one(alike))
-                return join(self.one("{0} = {1}", "{1} = {0}"), field.ref, other)
-            case "list":
-                return join("{} IN ({}, {}, {})", field.ref, first, second, third)
-            case "or":
-                return join("({0} = {1} OR {0} = {2})", field.ref, first, second)
-            case "subquery":
-                inner = self._select(0, [field.kind])
-                return join("{} IN ({})", field.ref, inner.text)
-            case "scalar":
-                inner = self._counted(1, [field.kind], ())
-                return join("{} = ({})", field.ref, inner.text)
-            case _:
-                return join(self.one("{0} = {1}", "{1} = {0}"), field.ref, first)
-
-    def _argument(self, field: Field) -> Pair:
-        if field.kind == "int":
-            number = self.choices.below(FEW // 2)
-            ways = (f"{number}", f"'{number}'", f"{number} + 0", f"({number})")
-            return same(self.one(*ways))
-        text = literal(self.choices.one(PLACES))
-        return same(self.one(text, text, f"({text} || '')"))
-
-    def _through(self, field: Field) -> Pair:
-        """A column, or an expression of it."""
-        ways = ("{}", "{} + 1", "coalesce({}, 3)", "{} % 4")
-        if field.kind == "text":
-            ways = ("{}", "lower({})", "coalesce({}, 'eu')", "split_part({}, ';', 1)")
-        return join(self.one(*ways), self.written(field))
-
 
 _DIRECTIONS = ("", " DESC", " NULLS FIRST", " DESC NULLS LAST", " ASC")
-
-
-def _field(table: Table, name: str, holds: str, alias: str, needed: set[str]) -> Field:
-    full = same(f"{alias}.{name}")
-    selecting = next(
-        (
-            p.name
-            for method in table.resource.methods
-            for p in method.parameters
-            if p.key_column == name
-        ),
-        "",
-    )
-    return Field(
-        name,
-        holds,
-        full,
-        full,
-        parameter=f"{alias}.{selecting}" if selecting else "",
-        feeds=name in needed,
-        unique=name == table.key and not table.required,
-    )
-
-
-def _derived(alias: str, kinds: Sequence[str]) -> list[Field]:
-    return [
-        Field(f"c{n}", each, same(f"{alias}.c{n}"), same(f"{alias}.c{n}"))
-        for n, each in enumerate(kinds)
-    ]
-
-
-def _bare(ref: Pair) -> Pair:
-    return ref[0].rpartition(".")[2], ref[1].rpartition(".")[2]
 
 
 def _honest(found: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
@@ -519,3 +359,8 @@ def _honest(found: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
 
 def _of_sets(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(a if a == b else "text" for a, b in zip(first, second, strict=True))
+
+
+def _around(fields: Sequence[Field]) -> list[Field]:
+    """Columns as a subquery may write them."""
+    return [msgspec.structs.replace(f, ref=f.full, parameter="") for f in fields]

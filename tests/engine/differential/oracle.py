@@ -6,6 +6,7 @@ from typing import Any
 
 import arro3.core as arrow
 import duckdb
+from tests.engine.differential.expressions import NESTED
 from tests.engine.differential.world import Named, Table, kind
 
 from patql.catalog.document import Parameter
@@ -19,6 +20,8 @@ _TYPES = {
     "num": "DOUBLE",
     "bool": "BOOLEAN",
     "json": "JSON",
+    "struct": 'STRUCT("login" VARCHAR, "id" BIGINT)',
+    "list": "VARCHAR[]",
 }
 _ARROW = {
     "int": arrow.DataType.int64(),
@@ -66,14 +69,19 @@ def _fill(
     )
     connection.register("filling", filling)
     shown = ", ".join(
-        f'CAST("{each.name}" AS {_TYPES.get(kind(each), "VARCHAR")}) AS "{each.name}"'
+        f'CAST({_read(each)} AS {_TYPES.get(kind(each), "VARCHAR")}) AS "{each.name}"'
         for each in held
     )
     connection.execute(f"CREATE TABLE {target} AS SELECT {shown} FROM filling")
     connection.unregister("filling")
 
 
+def _read(column: Named) -> str:
+    name = f'"{column.name}"'
+    return f"CAST({name} AS JSON)" if kind(column) in NESTED else name
+
+
 def _stored(column: Named, value: Any) -> Any:  # noqa: ANN401  (of any type)
-    if value is None or kind(column) != "json":
+    if value is None or kind(column) not in NESTED:
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -4,7 +4,6 @@ from random import Random
 from typing import Any
 
 import msgspec
-from tests.engine.differential.features import LACKING
 from tests.engine.differential.filters import Row
 
 from patql.catalog.document import (
@@ -66,7 +65,7 @@ class Serving(msgspec.Struct, kw_only=True):
         style: `whole`, `pages`, or a cursor: `token` in the body, `header` with a token in it, `link`, `url`.
         size: rows a page.
         resized: whether a request may say how many, up to `size`.
-        ours: whether it sends the list's version, and filters by what only our server filters by.
+        ours: whether the server is one of ours: it sends a list's version, and filters by more.
         drops: whether it leaves out what is NULL.
         restless: whether the list changes now and then while it is read.
     """
@@ -121,12 +120,14 @@ class World(msgspec.Struct):
 
 
 def kind(column: Named) -> str:
-    """What values are, as far as queries go: int, big, num, text, bool, time or json."""
+    """What values are, as far as queries go: int, big, num, text, bool, time, or nested: json, struct, list."""
     if isinstance(column, Column):
         if column.format == WIRE:
             return "time"
         if column.format == "int64":
             return "big"
+        if column.shape is not None:
+            return "list" if column.type == "array" else "struct"
     names = {"integer": "int", "number": "num", "string": "text", "boolean": "bool"}
     return names.get(column.type, "json")
 
@@ -155,14 +156,20 @@ _COLUMNS = (
     Column("created", "string", format=WIRE),
     Column("expiry", "string", format=WIRE, never=True),
     Column("owner", "object"),
+    Column("author", "object", shape='STRUCT("login" VARCHAR, "id" BIGINT)'),
     Column("tags", "array"),
+    Column("marks", "array", shape="VARCHAR[]"),
 )
+
+
+_UNFILTERED = ("json", "struct", "list", "big")
 
 
 class _Maker:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._restless = random.randrange(3) == 0
+        self._ours = random.randrange(2) == 0
 
     def tables(self) -> tuple[Table, ...]:
         things = self._table("things", "/things", key="id")
@@ -241,15 +248,13 @@ class _Maker:
         style = self._one(
             "whole", "pages", "pages", "pages", "token", "header", "link", "url"
         )
-        if "cursor" in LACKING:
-            style = self._one("whole", "pages", "pages")
         restless = self._restless and style == "pages" and key is not None
         self._restless = self._restless and not restless
         return Serving(
             style=style,
             size=self._one(2, 3, 5, 10, 25),
             resized=self._one(True, True, False),
-            ours=style == "pages" and self._one(True, False),
+            ours=self._ours,
             drops=self._one(True, False),
             restless=restless,
         )
@@ -266,8 +271,8 @@ class _Maker:
         return tuple(columns)
 
     def _described(self, column: Column, serving: Serving) -> Column:
-        filters = serving.style == "pages" and kind(column) not in ("json", "big")
-        way = self._one("no", "filterable", "filterable_extension")
+        filters = serving.style == "pages" and kind(column) not in _UNFILTERED
+        way = self._one("no", "filterable", "filterable", "filterable_extension")
         return msgspec.structs.replace(
             column,
             nullable=self._one(True, False) or column.never,
