@@ -141,6 +141,7 @@ def _streamed(steps: Plan, state: State, work: Callable[[], T]) -> T:
     streams: list[Stream] = []
     fetches: list[Fetch] = []
     for step in steps:
+        state.check()
         fetch = Fetch(step, state)
         fetches.append(fetch)
         if step.streamed:
@@ -149,6 +150,7 @@ def _streamed(steps: Plan, state: State, work: Callable[[], T]) -> T:
             publish(fetch.step, stream, state.relational, state.now)
         else:
             publish(fetch.step, fetch.table(), state.relational, state.now)
+    state.check()
     try:
         result = work()
     except PatqlError:
