@@ -34,6 +34,7 @@ class Occurrence:
         resource: what it names.
         values: parameters with the values that the query allows, each a constant.
         links: parameters with what gives their values when the query runs.
+        conditions: where the query says so of `values`.
         needed: lower-case names of the columns that the query may read; None for all.
         executed: whether an EXEC stands there, whose parameters nothing but itself gives.
     """
@@ -45,6 +46,7 @@ class Occurrence:
         self.resource = resource
         self.values: Values = {}
         self.links = dict[str, list[Link]]()
+        self.conditions = dict[str, list[exp.Expr]]()
         self.needed: set[str] | None = None
         self.executed = executed
 
@@ -182,6 +184,7 @@ def _take_parameters(
             values = values_of(condition, parameter, is_it, constants)
             if values is not None:
                 occurrence.values.setdefault(parameter.name, values)
+                occurrence.conditions.setdefault(parameter.name, []).append(condition)
             elif link := link_of(condition, parameter, is_it):
                 occurrence.links.setdefault(parameter.name, []).append(link)
 

@@ -92,6 +92,7 @@ def make_plan(
     for step, readers in planned:
         for occurrence in readers:
             _check_parameters(occurrence, step, bound)
+            _settle_hidden(occurrence, step, bound)
     bound.rename_keys()
     return tuple(
         _published(step, readers, n, planned, bound, widened)
@@ -427,6 +428,20 @@ def _check_parameters(occurrence: Occurrence, step: Step, bound: Bound) -> None:
                 f"{parameter.name} IN (…), or by a join"
             )
             raise SqlError(Code.UNSUPPORTED, message)
+
+
+def _settle_hidden(occurrence: Occurrence, step: Step, bound: Bound) -> None:
+    """Where a column of nested values has a required parameter's name, the server alone can check the parameter.
+
+    `WHERE owner = 'ada'` asks for the rows of an owner, and the rows' column `owner` is an object.
+    """
+    for name, conditions in occurrence.conditions.items():
+        column, parameter = occurrence.column(name), step.method.parameter(name)
+        hidden = column is not None and column.type in ("object", "array")
+        if hidden and parameter is not None and parameter.required:
+            for condition in conditions:
+                condition.replace(exp.true())
+                bound.changed = True
 
 
 def _is_read_once(
