@@ -27,7 +27,7 @@ class Step(msgspec.Struct, frozen=True):
         given: parameters that are columns of each row, with their one value.
         key: the column whose values must differ from row to row of a list, None where the resource has none.
         resource: what is read.
-        values: parameters that have several values, each asked for by a request of its own.
+        values: parameters that have several values, each asked for by a request of its own, or none at all.
         feed: the query that gives the values of further parameters, None where there are none.
         fed: parameters of `values` and `feed` that are columns of each row.
         shown: the names of the parameters that are columns of each row, in the document's order.
@@ -293,7 +293,7 @@ def _called(
         and (p.required or _is_no_column(p, occurrence))
     ]
     shown = [p for p in method.parameters if _is_no_column(p, occurrence)]
-    several = {n: v for n, v in taken.items() if len(v) > 1}
+    several = {n: v for n, v in taken.items() if len(v) != 1}
     arguments = {n: v[0] for n, v in taken.items() if len(v) == 1}
     asked = {*several, *(link.parameter.name for link in wanted)}
     read = tuple(column for column in method.columns if occurrence.needs(column.name))
