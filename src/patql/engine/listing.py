@@ -13,7 +13,14 @@ from patql.engine.decode import Decoder, Page
 from patql.engine.given import Arguments
 from patql.engine.pages import check_moved, next_request
 from patql.engine.plan import Step
-from patql.engine.request import build, is_missing, locate, reasons, refuse
+from patql.engine.request import (
+    build,
+    is_missing,
+    locate,
+    reasons,
+    refuse,
+    says_missing,
+)
 from patql.engine.state import State
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
@@ -78,7 +85,7 @@ class Listing:
         """
         if self._snapshot and response.status == 404 and reasons(response):
             raise ChangedError  # the list became shorter than the first page said
-        if is_missing(self._step.method, self.arguments, response):
+        if self._is_missing(response):
             self.missing = True
             return None, []
         if response.status == 204:
@@ -119,6 +126,12 @@ class Listing:
         push = self._step.push
         return push is not None and push.filter(own=self._own).exact
 
+    def _is_missing(self, response: Response) -> bool:
+        """Whether there is no such thing, which isn't an error of a value among others, as rows gave them."""
+        if self._step.values or self._step.feed:
+            return self.pages == 1 and says_missing(response)
+        return is_missing(self._step.method, self.arguments, response)
+
     @property
     def _is_own(self) -> bool:
         """Whether the server is known to be one of ours."""
@@ -155,8 +168,9 @@ class Listing:
         push = self._step.push
         if push is None or self._own or not self._is_own or (page.pages or 1) == 1:
             return False
-        self._own = True  # what was asked for so far was asked of a stranger
-        return push.own != push.anywhere or push.rows(own=True) != push.rows(own=False)
+        stranger = (push.header(own=False), push.rows(own=False))
+        self._own = stranger != (push.header(own=True), push.rows(own=True))
+        return self._own
 
     def _numbered(self, paging: Paging, number: int) -> Request:
         arguments = {**self.arguments, paging.page: number}

@@ -85,7 +85,7 @@ class Push(msgspec.Struct, frozen=True):
     def header(self, *, own: bool) -> bytes:
         """The value of `X-Filter`; empty where there is nothing to ask for."""
         asked = dict(self.filter(own=own).json or {})
-        if self.order and own and self.limit is not None:
+        if self.order and self.rows(own=own) is not None:
             field, down = self.order
             asked |= {"+order_by": field, "+order": "desc" if down else "asc"}
         return json.dumps(asked).encode() if asked else b""
