@@ -16,8 +16,9 @@ from patql.engine.decode import Columns, ContradictionError, Decoder
 from patql.engine.feed import Feed
 from patql.engine.given import Arguments, Value, as_argument
 from patql.engine.listing import ChangedError, Listing
+from patql.engine.meter import Meter
 from patql.engine.plan import Step
-from patql.engine.request import build, first, locate, send
+from patql.engine.request import build, first, locate
 from patql.engine.state import State
 from patql.engine.views import type_of, with_fed
 from patql.kernel.errors import Code, PatqlError
@@ -59,7 +60,7 @@ class Fetch:
         self.decoder = Decoder(step.method, step.columns, step.key, step.types)
         self._calls = calls
         self._state = state
-        self._meter = state.meter(step.resource.id)
+        self._meter = _meter(step, state)
         self._missing: list[Request] = []
 
     @property
@@ -198,7 +199,7 @@ def count(step: Step, state: State) -> int | None:
     step = replace(step, push=step.push and replace(step.push, limit=0))
     transport = state.transport_of(step.resource)
     decoder = Decoder(step.method, step.columns, step.key, step.types)
-    meter = state.meter(step.resource.id)
+    meter = _meter(step, state)
     for known in (transport.target in state.versioned, True):
         listing = Listing(step, step.arguments, decoder, state)
         if step.push is None or not (listing.is_exact or step.push.own.exact):
@@ -212,6 +213,10 @@ def count(step: Step, state: State) -> int | None:
         if known or not listing.is_exact:
             return None
     return None
+
+
+def _meter(step: Step, state: State) -> Meter:
+    return state.meter(step.resource.id, step.view, step.method.name)
 
 
 def _calls(step: Step, state: State) -> list[Arguments]:
@@ -244,9 +249,11 @@ def _is_shorter(step: Step, requests: int, state: State) -> bool:
     decoder = Decoder(step.method, step.columns, step.key, step.types)
     listing = Listing(step, calls[0], decoder, state)
     transport = state.transport_of(step.resource)
+    meter = _meter(step, state)
     waiting, page = [listing.first()], None
     while waiting and page is None:
-        response = send(transport, waiting[0])
+        response = first(transport.send(waiting, 1, meter))
+        meter.answered(len(response.body))
         if response.status != 200:
             return False
         page, waiting = listing.take(waiting[0], response)

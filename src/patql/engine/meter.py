@@ -8,6 +8,8 @@ class Meter:
 
     Attributes:
         name: of the resource.
+        view: of the step that it counts for, empty where it counts for none.
+        method: the name of the method that is called for the step.
         requests: answers so far.
         expected: how many there will be, None while that isn't known.
         bytes: of the answers' bodies.
@@ -17,8 +19,16 @@ class Meter:
         seconds: from the first request to the last answer.
     """
 
-    def __init__(self, name: str, tick: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        tick: Callable[[], float],
+        view: tuple[str, ...] = (),
+        method: str = "",
+    ) -> None:
         self.name = name
+        self.view = view
+        self.method = method
         self.requests = 0
         self.expected: int | None = None
         self.bytes = 0

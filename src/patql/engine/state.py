@@ -137,9 +137,9 @@ class State:
         fresh = self._relational is None and self.options.local is None
         return not fresh and self.relational.has_table(name)
 
-    def meter(self, name: str) -> Meter:
-        """A new meter among those of the statement."""
-        meter = Meter(name, perf_counter)
+    def meter(self, name: str, view: tuple[str, ...] = (), method: str = "") -> Meter:
+        """A new meter among those of the statement; for a step's view and method where it counts for one."""
+        meter = Meter(name, perf_counter, view, method)
         self.meters.append(meter)
         return meter
 
