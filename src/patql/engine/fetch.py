@@ -157,7 +157,7 @@ class Fetch:
                 if page:
                     yield listing, page
                 following += ((listing, each) for each in more)
-                if listing.missing and len(listings) > 1:
+                if listing.missing and (self.step.values or self.step.feed):
                     self._missing.append(request)
             waiting = following
         for listing in listings:

@@ -103,8 +103,13 @@ def is_missing(method: Method, arguments: Arguments, response: Response) -> bool
     Only the API's own words count: a proxy's or a wrong base URL's 404 says nothing about the row.
     """
     keyed = any(p.key_column and p.name in arguments for p in method.parameters)
+    return keyed and says_missing(response)
+
+
+def says_missing(response: Response) -> bool:
+    """Whether a response says, in the API's own words, that what was asked for doesn't exist."""
     json = (response.header(b"content-type") or b"").startswith(b"application/json")
-    if response.status != 404 or not keyed or not json:
+    if response.status != 404 or not json:
         return False
     said = reasons(response)
     return bool(said) and all(
