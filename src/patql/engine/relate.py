@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import arro3.core as arrow
 import duckdb
 
 from patql.engine.computation import Computation, Job
@@ -78,9 +79,33 @@ _COLUMN = re.compile(
 class ArrowStream(Protocol):
     """Rows that can be read as an Arrow stream (the Arrow PyCapsule interface)."""
 
+    @property
+    def schema(self) -> arrow.Schema:
+        """Of the rows."""
+        ...
+
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows, from the first on."""
         ...
+
+
+class _Source:
+    """What a view reads: the rows that were published last. The view outlives them, since it takes long to make."""
+
+    def __init__(self, name: str, schema: arrow.Schema, projection: str) -> None:
+        self.name = name
+        self.schema = schema
+        self.projection = projection
+        self.rows: ArrowStream | None = None
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        if self.rows is None:  # never an empty answer
+            message = "these rows were those of another statement"
+            raise RuntimeError(message)
+        return self.rows.__arrow_c_stream__(requested_schema)
 
 
 class UnknownColumnError(SqlError):
@@ -123,7 +148,7 @@ class Relational:
         self._tables: list[tuple[str, ...]] | None = None
         self._providers = set[str]()
         self._schemas = set[tuple[str, str]]()
-        self._published = dict[str, str]()
+        self._published = dict[str, _Source]()
         self._prefix = (
             f"patql_{os.urandom(8).hex()}_"  # so that no local table has such a name
         )
@@ -204,19 +229,24 @@ class Relational:
         provider, service, resource = map(quote, view)
         self._require_schema(provider, service)
         target = f"{provider}.{service}.{resource}"
-        source = self._published.setdefault(
-            target, f"{self._prefix}{len(self._published)}"
-        )
-        self._connection.register(source, table)
-        create = f"CREATE OR REPLACE VIEW {target} AS SELECT {projection} FROM {source}"
-        self._connection.execute(create)
+        source = self._published.get(target)
+        if source is None or (source.schema, source.projection) != (
+            table.schema,
+            projection,
+        ):
+            name = source.name if source else f"{self._prefix}{len(self._published)}"
+            source = _Source(name, table.schema, projection)
+            self._connection.register(name, source)
+            self._connection.execute(
+                f"CREATE OR REPLACE VIEW {target} AS SELECT {projection} FROM {name}"
+            )
+            self._published[target] = source
+        source.rows = table
 
     def clear(self) -> None:
         """Forget what was published, and free its memory; results that were run keep their rows."""
-        for target, source in self._published.items():
-            self._connection.execute(f"DROP VIEW {target}")
-            self._connection.unregister(source)
-        self._published.clear()
+        for source in self._published.values():
+            source.rows = None
 
     def _require_schema(self, provider: str, service: str) -> None:
         if provider not in self._providers:
@@ -265,7 +295,7 @@ class Relational:
             ).fetchall()
             self._tables = [tuple(map(str.casefold, name)) for name in listed]
         ours = {provider.strip('"').casefold() for provider in self._providers}
-        sources = {("temp", "main", name) for name in self._published.values()}
+        sources = {("temp", "main", s.name) for s in self._published.values()}
         return [n for n in self._tables if n[0] not in ours and n not in sources]
 
     @contextmanager

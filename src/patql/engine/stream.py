@@ -21,6 +21,7 @@ class Stream:
     """Rows that can be read once; whoever computes over them must look at `error` afterwards.
 
     Attributes:
+        schema: of the batches.
         error: why reading ended early, None where it didn't: the relational engine passes on its text alone.
 
     Args:
@@ -35,8 +36,8 @@ class Stream:
         begin: Callable[[], Generator[arrow.RecordBatch]],
         ask: Callable[[Job], None],
     ) -> None:
+        self.schema = schema
         self.error: BaseException | None = None
-        self._schema = schema
         self._begin = begin
         self._ask = ask
         self._opened = False
@@ -47,11 +48,11 @@ class Stream:
 
     def __arrow_c_schema__(self) -> object:
         """The schema (the Arrow PyCapsule interface)."""
-        return self._schema.__arrow_c_schema__()
+        return self.schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows, from the first on (the Arrow PyCapsule interface)."""
-        reader = arrow.RecordBatchReader.from_batches(self._schema, self._read())
+        reader = arrow.RecordBatchReader.from_batches(self.schema, self._read())
         return reader.__arrow_c_stream__(requested_schema)
 
     def close(self) -> None:
