@@ -27,7 +27,7 @@ _LAST = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
 _NO_CONSTANTS = (
     *(exp.Column, exp.Query, exp.Star, exp.AggFunc, exp.Window),  # they depend on rows
-    *(exp.Any, exp.All),  # they mean something only on the side of a comparison
+    *(exp.Any, exp.All, exp.Collate),  # they mean something only beside a comparison
 )
 
 
@@ -59,6 +59,17 @@ class Constants:
         if isinstance(expression, exp.Literal):
             return expression.this if expression.is_string else _number(expression.this)
         return self._relational.value(expression.sql(DIALECT))
+
+    def is_text(self, expression: exp.Expr) -> bool:
+        """Whether a constant is text, and not something that is only written as text.
+
+        Raises:
+            SqlError: the constant can't be evaluated.
+        """
+        if isinstance(expression, exp.Literal):
+            return bool(expression.is_string)
+        kind: object = self._relational.value(f"typeof({expression.sql(DIALECT)})")
+        return kind == "VARCHAR"
 
     def instant(self, expression: exp.Expr) -> datetime | None:
         """The instant, in UTC, that a constant date, time or text stands for; None where it stands for none.

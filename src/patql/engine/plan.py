@@ -12,7 +12,7 @@ from patql.engine.constants import Constants
 from patql.engine.feed import Feed, dependencies
 from patql.engine.given import Arguments, Link, Values
 from patql.engine.pushdown import Push, Translator
-from patql.engine.scope import TABLE, has_only
+from patql.engine.scope import TABLE, bare, has_only
 from patql.kernel.errors import Code, SqlError
 
 
@@ -354,9 +354,17 @@ def _is_alone(select: exp.Select, table: exp.Table) -> bool:
     from_ = select.args.get("from_")
     if not from_ or from_.this is not table:
         return False
-    several = (exp.Unnest, exp.Explode, exp.AggFunc, exp.Window, exp.Query)
-    found = (p.find(*several) for p in select.expressions)
-    return not any(node and not isinstance(node, exp.Count) for node in found)
+    # A function that isn't known may give several rows or none, and REPLACE gives another value the column's name.
+    several = (exp.Unnest, exp.Explode, exp.Anonymous, exp.Window, exp.Query)
+    if any(p.find(*several) or _renames(p) for p in select.expressions):
+        return False
+    aggregates = (p.find(exp.AggFunc) for p in select.expressions)
+    return all(isinstance(node, exp.Count | None) for node in aggregates)
+
+
+def _renames(projection: exp.Expr) -> bool:
+    star = projection.find(exp.Star)
+    return bool(star and (star.args.get("replace") or star.args.get("rename")))
 
 
 def _narrowed(
@@ -366,13 +374,24 @@ def _narrowed(
     counted = [p.unalias() for p in select.expressions if p.find(exp.AggFunc)]
     if counted:
         alone = len(select.expressions) == 1 and _counts_rows(counted[0])
-        return replace(push, counts=alone and not select.args.get("limit"))
+        cut = select.args.get("limit") or select.args.get("offset")
+        return replace(push, counts=alone and not cut)
     wanted = _rows_wanted(select, constants)
     order = select.args.get("order")
     if wanted is None or (order and len(order.expressions) != 1):
         return push
-    by = translator.order(order.expressions[0]) if order else None
+    by = _ordered_by(order.expressions[0], translator) if order else None
     return push if order and by is None else replace(push, order=by, limit=wanted)
+
+
+def _ordered_by(
+    ordered: exp.Ordered, translator: Translator
+) -> tuple[str, bool] | None:
+    """The field that the server can order by, and whether downwards; None where that isn't what the query means."""
+    column = bare(ordered.this)
+    if isinstance(column, exp.Column) and names_output(column):
+        return None
+    return translator.order(ordered)
 
 
 def _counts_rows(projection: exp.Expr) -> bool:
@@ -383,7 +402,7 @@ def _counts_rows(projection: exp.Expr) -> bool:
 def _rows_wanted(select: exp.Select, constants: Constants) -> int | None:
     """LIMIT and OFFSET together, None where there is no LIMIT of so many rows."""
     limit, offset = select.args.get("limit"), select.args.get("offset")
-    if not isinstance(limit, exp.Limit):
+    if not isinstance(limit, exp.Limit) or not has_only(limit, {"expression"}):
         return None
     given = [limit.expression, *([offset.expression] if offset else [])]
     if not all(constants.is_constant(each) for each in given):

@@ -163,7 +163,7 @@ class Translator:
                 parts = [self._part(each) for each in _alternatives(node)]
                 known = [part for part in parts if part is not None]
                 return _joined("+or", known) if len(known) == len(parts) else None
-            case exp.Between():
+            case exp.Between() if not node.args.get("symmetric"):
                 low = self._compared(node.this, "+gte", node.args["low"])
                 high = self._compared(node.this, "+lte", node.args["high"])
                 known = [part for part in (low, high) if part is not None]
@@ -172,7 +172,7 @@ class Translator:
                 parts = [self._compared(node.this, "+eq", e) for e in node.expressions]
                 known = [part for part in parts if part is not None]
                 return _joined("+or", known) if len(known) == len(parts) else None
-            case exp.Like():
+            case exp.Like() if not node.args.get("negate"):
                 return self._like(node)
             case exp.Is():
                 return (
@@ -203,9 +203,10 @@ class Translator:
         if value is None:
             return None
         ordered = operator != "+eq"
+        lets_null = operator in ("+neq", "+gt", "+gte")  # NULL is the greatest of all
         part = Part(
             {column.name: value if operator == "+eq" else {operator: value}},
-            exact=True,
+            exact=not (lets_null and column.nullable and not column.never),
             anywhere=column.filterable
             and (not ordered or column.type != "string" or column.format == WIRE),
         )
@@ -225,7 +226,8 @@ class Translator:
         if isinstance(value, int) and not isinstance(value, bool):
             fits = column.type == "integer" and abs(value) < 2**63
             return value if fits else None
-        return value if column.type == "string" and isinstance(value, str) else None
+        text = column.type == "string" and isinstance(value, str)
+        return str(value) if text and self._constants.is_text(constant) else None
 
     def _like(self, node: exp.Like) -> Part | None:
         """The longest piece of a pattern without wildcards, which the text must contain."""
