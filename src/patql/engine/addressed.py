@@ -16,6 +16,9 @@ from patql.engine.state import State
 from patql.engine.statement import Delete, Update
 from patql.kernel.errors import Code, SqlError
 
+Others = Sequence[exp.Expr] | exp.Query
+"""What a parameter is equal to one of."""
+
 
 class Addressed:
     """What a predicate gives the parameters of a resource's methods.
@@ -28,6 +31,7 @@ class Addressed:
 
     Attributes:
         method: the most specific of them that it gives all that it needs.
+        names: the parameters that it gives.
 
     Raises:
         SqlError: UNSUPPORTED where it is anything else, MISSING_PARAMETER.
@@ -43,24 +47,33 @@ class Addressed:
         self._resource = resource
         self._methods = methods
         self._state = state
-        self._values: dict[str, list[Value]] = {}
         self._execs = statement.execs
-        for condition in conjuncts(statement.where) if statement.where else ():
-            parameter, values = self._given(condition)
-            earlier = self._values.get(parameter.name, values)
-            self._values[parameter.name] = [v for v in earlier if v in values]
-        self.method = choose(resource, methods, self._values)
-        if strange := [n for n in self._values if self.method.parameter(n) is None]:
+        conditions = conjuncts(statement.where) if statement.where else ()
+        self._given = [self._read(condition) for condition in conditions]
+        self.names = list(dict.fromkeys(p.name for p, _ in self._given))
+        self.method = choose(resource, methods, self.names)
+        if strange := [n for n in self.names if self.method.parameter(n) is None]:
             message = f"{self.method.name} of {resource.id} takes no {strange[0]}"
             raise SqlError(Code.UNSUPPORTED, message)
 
     def arguments(self) -> list[dict[str, Value]]:
         """Each combination of the values."""
-        names = list(self._values)
-        values = product(*self._values.values())
-        return [dict(zip(names, some, strict=True)) for some in values]
+        found: dict[str, list[Value]] = {}
+        for parameter, others in self._given:
+            given = (self._argument(parameter, v) for v in self._evaluated(others))
+            values = list(dict.fromkeys(v for v in given if v is not None))
+            earlier = found.get(parameter.name, values)
+            found[parameter.name] = [v for v in earlier if v in values]
+        return [
+            dict(zip(found, some, strict=True)) for some in product(*found.values())
+        ]
 
-    def _given(self, condition: exp.Expr) -> tuple[Parameter, list[Value]]:
+    @property
+    def queries(self) -> list[exp.Query]:
+        """Those that give values."""
+        return [others for _, others in self._given if isinstance(others, exp.Query)]
+
+    def _read(self, condition: exp.Expr) -> tuple[Parameter, Others]:
         column, others = _sides(condition)
         parameter = self._parameter(column.name) if column is not None else None
         if parameter is None or others is None:
@@ -70,8 +83,7 @@ class Addressed:
                 f"by their key: WHERE takes {' and '.join(known) or 'nothing'} here, by = and IN alone"
             )
             raise SqlError(Code.UNSUPPORTED, message)
-        values = [self._argument(parameter, v) for v in self._evaluated(others)]
-        return parameter, list(dict.fromkeys(v for v in values if v is not None))
+        return parameter, others
 
     def _parameter(self, name: str) -> Parameter | None:
         """The one of that name, or the one that selects by that column."""
@@ -81,7 +93,7 @@ class Addressed:
         keys = (p for p in every if (p.key_column or "").casefold() == folded)
         return next(exact, None) or next(keys, None)
 
-    def _evaluated(self, others: Sequence[exp.Expr] | exp.Query) -> list[object]:
+    def _evaluated(self, others: Others) -> list[object]:
         if isinstance(others, exp.Query):
             found = query.run(others, self._state, execs=self._execs)
             return [row[0] for row in found.rows()]
@@ -103,9 +115,7 @@ class Addressed:
         return argument
 
 
-def _sides(
-    condition: exp.Expr,
-) -> tuple[exp.Column | None, Sequence[exp.Expr] | exp.Query | None]:
+def _sides(condition: exp.Expr) -> tuple[exp.Column | None, Others | None]:
     """The column of an equality or an IN, and what it is equal to one of."""
     left = bare(condition.this) if isinstance(condition, (exp.EQ, exp.In)) else None
     if isinstance(condition, exp.EQ):

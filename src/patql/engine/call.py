@@ -13,7 +13,7 @@ from patql.engine.change import warn_of_own
 from patql.engine.created import Created
 from patql.engine.decode import Decoder
 from patql.engine.dryrun import preview
-from patql.engine.given import Value
+from patql.engine.given import Arguments
 from patql.engine.plan import choose
 from patql.engine.ports import Transport
 from patql.engine.request import build, locate, refuse, send
@@ -35,10 +35,7 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
         SqlError: the method, a parameter or a field of the body isn't there, or is missing; nothing was sent then.
         PatqlError: the server refused.
     """
-    resource, method, arguments = called(statement, state.catalog)
-    choose(resource, [method], arguments)
-    body = _body(statement.body, resource, method)
-    request = build(method, arguments, body)
+    resource, method, arguments, request = calling(statement, state)
     if state.options.dry_run:
         yield preview(resource, method, [request], state)
         return
@@ -63,6 +60,20 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
         return
     batch = Decoder(sent, sent.columns).read(response.body, where)
     yield returning.rows(arrow.Table.from_batches([batch]))
+
+
+def calling(
+    statement: Exec, state: State
+) -> tuple[Resource, Method, Arguments, Request]:
+    """What an EXEC calls, and with what.
+
+    Raises:
+        SqlError: the method, a parameter or a field of the body isn't there, or is missing.
+    """
+    resource, method, arguments = called(statement, state.catalog)
+    choose(resource, [method], arguments)
+    body = _body(statement.body, resource, method)
+    return resource, method, arguments, build(method, arguments, body)
 
 
 def _answer(request: Request, transport: Transport) -> Response:
@@ -94,23 +105,30 @@ def _refuse(variable: Variable) -> NoReturn:
     raise SqlError(Code.MISSING_PARAMETER, message)
 
 
-def _look_before(resource: Resource, arguments: dict[str, Value], state: State) -> None:
+def _look_before(resource: Resource, arguments: Arguments, state: State) -> None:
     """Look at the row that is about to be deleted: it may be the token that this session uses."""
     transport = state.transport_of(resource)
     if transport.acting is None:
         return
-    for reader in resource.methods:
-        keys = {p.name: p.key_column for p in reader.parameters if p.key_column}
-        if reader.verb != "GET" or not keys or not keys.keys() <= arguments.keys():
-            continue
-        shown = [column for column in reader.columns if column.once]
-        response = send(transport, build(reader, arguments))
-        if response.status == 200 and shown:
-            decoder = Decoder(reader, shown[:1], shown[0].name)
-            tokens = decoder.keys(decoder.decode(response.body, reader.name).rows)
-            if any(str(text)[:SHOWN] == transport.acting for text in tokens):
-                warn_of_own(resource, state)
+    reader = looker(resource, arguments)
+    if reader is None:
         return
+    shown = [column for column in reader.columns if column.once]
+    response = send(transport, build(reader, arguments))
+    if response.status == 200 and shown:
+        decoder = Decoder(reader, shown[:1], shown[0].name)
+        tokens = decoder.keys(decoder.decode(response.body, reader.name).rows)
+        if any(str(text)[:SHOWN] == transport.acting for text in tokens):
+            warn_of_own(resource, state)
+
+
+def looker(resource: Resource, arguments: Arguments) -> Method | None:
+    """What reads the row that is about to be deleted."""
+    for reader in resource.methods:
+        keys = {p.name for p in reader.parameters if p.key_column}
+        if reader.verb == "GET" and keys and keys <= arguments.keys():
+            return reader
+    return None
 
 
 def _as_sent(method: Method) -> Method:

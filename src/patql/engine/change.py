@@ -36,22 +36,11 @@ def update(statement: Update, state: State) -> Iterator[Result]:
     verb, done = (
         ("REPLACE", "replaced") if statement.replaces else ("UPDATE", "updated")
     )
-    resource = resolve(statement.target, state.catalog)
-    methods = _replacers(resource) if statement.replaces else _updaters(resource)
-    target = Target(statement, resource, methods, state)
+    changing = Changing(statement, state)
+    target, fields, returning = changing.target, changing.fields, changing.returning
     method = target.method
-    names = [name for name, _ in statement.assignments]
-    fields = [field(resource, method, name) for name in names]
-    distinct(names, fields)
-    if statement.replaces or (
-        method.verb == "PUT" and method.access is not Access.UPDATE
-    ):
-        _require_whole(resource, method, fields)
-    returning = Returning(
-        resource, method, statement.target, statement.returning, state
-    )
-    _consent(statement.where, verb, "changes", resource, state)
-    matches = target.matches([value for _, value in statement.assignments])
+    _consent(statement.where, verb, "changes", target.resource, state)
+    matches = target.matches(changing.selected)
     bodies = _bodies(method, fields, matches, state)
     requests = [
         build(method, match.arguments, body)
@@ -70,12 +59,10 @@ def delete(statement: Delete, state: State) -> Iterator[Result]:
     Raises:
         PatqlError: a row failed; how many were deleted before it was told first.
     """
-    resource = resolve(statement.target, state.catalog)
-    deleters = resource.by_access(Access.DELETE)
-    target = Target(statement, resource, deleters, state)
+    target, selected = deleting(statement, state)
+    resource = target.resource
     _consent(statement.where, "DELETE", "deletes", resource, state)
-    secrets = [column.name for column in resource.columns if column.once]
-    found = target.matches([exp.column(name, quoted=True) for name in secrets])
+    found = target.matches(selected)
     acting = [
         at for at, match in enumerate(found) if _is_acting(match, resource, state)
     ]
@@ -92,6 +79,49 @@ def delete(statement: Delete, state: State) -> Iterator[Result]:
         "deleted",
         lambda: target.returning(sorted(order[at] for at in acted.done)),
     )
+
+
+class Changing:
+    """How an UPDATE or a REPLACE changes a row.
+
+    Attributes:
+        target: the rows.
+        fields: those of the body that it sets.
+        selected: what gives their values.
+        returning: what is returned of a row.
+
+    Raises:
+        SqlError: the statement can't be run as written.
+    """
+
+    def __init__(self, statement: Update, state: State) -> None:
+        resource = resolve(statement.target, state.catalog)
+        methods = _replacers(resource) if statement.replaces else _updaters(resource)
+        self.target = Target(statement, resource, methods, state)
+        method = self.target.method
+        names = [name for name, _ in statement.assignments]
+        self.fields = [field(resource, method, name) for name in names]
+        distinct(names, self.fields)
+        if statement.replaces or (
+            method.verb == "PUT" and method.access is not Access.UPDATE
+        ):
+            _require_whole(resource, method, self.fields)
+        self.selected = [value for _, value in statement.assignments]
+        self.returning = Returning(
+            resource, method, statement.target, statement.returning, state
+        )
+
+
+def deleting(statement: Delete, state: State) -> tuple[Target, list[exp.Expr]]:
+    """The rows that a DELETE acts on, and what it reads of each besides what selects it.
+
+    Raises:
+        SqlError: no method can act on rows that are found so.
+    """
+    resource = resolve(statement.target, state.catalog)
+    target = Target(statement, resource, resource.by_access(Access.DELETE), state)
+    secrets = [column.name for column in resource.columns if column.once]
+    return target, [exp.column(name, quoted=True) for name in secrets]
 
 
 class _Acted:

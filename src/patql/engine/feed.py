@@ -34,6 +34,12 @@ class Feed:
         )
         self._sources = list({id(source): source for source in read}.values())
 
+    def tables(self) -> list[str]:
+        """The names of the tables whose rows give the values."""
+        queries = [link.expression for link in self.links if link.is_subquery]
+        found = (t for node in (*self._sources, *queries) for t in _tables(node))
+        return list(dict.fromkeys(".".join(p.name for p in t.parts) for t in found))
+
     def sql(self) -> str:
         """The query for the distinct values, a column for each link; to be run when what it reads is published."""
         tables = [source.copy() for source in self._sources]
@@ -180,6 +186,10 @@ def _define(query: exp.Select, ctes: list[exp.CTE]) -> None:
             bool(cte.parent and cte.parent.args.get("recursive")) for cte in ctes
         )
         query.set("with_", exp.With(expressions=chosen, recursive=recursive))
+
+
+def _tables(node: exp.Expr) -> Iterator[exp.Table]:
+    return node.find_all(exp.Table)
 
 
 def _named(node: exp.Expr) -> set[str]:

@@ -11,7 +11,7 @@ from patql.engine import query
 from patql.engine.given import Value, as_argument
 from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.state import State
-from patql.engine.statement import Delete, Exec, Update
+from patql.engine.statement import Delete, Update
 from patql.kernel.errors import Code, SqlError
 
 if TYPE_CHECKING:
@@ -58,16 +58,11 @@ class Found:
     ) -> None:
         parameters = own_parameters(method)
         names = [key, *(p.name for p in parameters)]
-        kept = [*(exp.column(name, quoted=True) for name in names), *selected]
-        returned = (isinstance(statement, Delete) and statement.returning) or ()
-        tree = exp.select(*(e.copy() for e in (*kept, *returned)))
-        tree = tree.from_(statement.target.copy())
-        if statement.where is not None:
-            tree = tree.where(statement.where.copy())
-        self._width = len(kept)
-        self._returns = bool(returned)
+        self._width = len(names) + len(selected)
+        self._returns = bool(_returned(statement))
         self._result = query.settled(
-            lambda: self._read(tree.copy(), statement.execs, state), state
+            lambda: query.ask(prepare(statement, key, method, selected, state), state),
+            state,
         )
         self._rows = self._result.rows()
         self.matches = [
@@ -76,12 +71,6 @@ class Found:
         ]
         if len({row[: len(names)] for row in self._rows}) != len(self._rows):
             raise SqlError(Code.EVALUATION, "SET gives a row more than one value")
-
-    def _read(self, tree: exp.Select, execs: Sequence[Exec], state: State) -> Result:
-        prepared = query.prepare(tree, state, execs=execs)
-        if not self._returns and len(prepared.columns) != self._width:
-            raise SqlError(Code.SYNTAX, "SET takes one value for each column")
-        return query.ask(prepared, state)
 
     def returning(self, positions: Sequence[int]) -> Result:
         """What the statement returns of the rows at these positions of `matches`."""
@@ -131,6 +120,35 @@ class _Kept:
             for batch in chosen.to_batches()
         ]
         return arrow.Table.from_batches(batches, schema=chosen.schema)
+
+
+def prepare(
+    statement: Update | Delete,
+    key: str,
+    method: Method,
+    selected: Sequence[exp.Expr],
+    state: State,
+) -> query.Prepared:
+    """The query for the rows, with the arguments of `Found`.
+
+    Raises:
+        SqlError: the predicate, or RETURNING, can't be run as written.
+    """
+    names = [key, *(p.name for p in own_parameters(method))]
+    kept = [*(exp.column(name, quoted=True) for name in names), *selected]
+    returned = _returned(statement)
+    tree = exp.select(*(e.copy() for e in (*kept, *returned)))
+    tree = tree.from_(statement.target.copy())
+    if statement.where is not None:
+        tree = tree.where(statement.where.copy())
+    prepared = query.prepare(tree, state, execs=statement.execs)
+    if not returned and len(prepared.columns) != len(kept):
+        raise SqlError(Code.SYNTAX, "SET takes one value for each column")
+    return prepared
+
+
+def _returned(statement: Update | Delete) -> Sequence[exp.Expr]:
+    return (isinstance(statement, Delete) and statement.returning) or ()
 
 
 def own_parameters(method: Method) -> tuple[Parameter, ...]:

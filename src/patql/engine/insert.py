@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from sqlglot import exp
+
 from patql.catalog.document import Access, Column, Method, Parameter, Resource
 from patql.engine import query
 from patql.engine.bind import resolve
@@ -28,13 +30,10 @@ def insert(statement: Insert, state: State) -> Iterator[Result]:
     Raises:
         PatqlError: a row failed; the rows that were made were given first, and no more were begun after it.
     """
-    resource = resolve(statement.target, state.catalog)
-    method, targets = _method(resource, statement.columns)
-    fields = {n: field(resource, method, n) for n, p in targets.items() if p is None}
-    distinct(statement.columns, [targets[n] or fields[n] for n in statement.columns])
-    returning = Returning(
-        resource, method, statement.target, statement.returning, state
-    )
+    making = Making(statement, state)
+    resource, method = making.resource, making.method
+    targets, fields = making.targets, making.fields
+    returning = making.returning
     rows = _source(statement, state)
     constants = Constants(state.relational)
     made = [_arguments(targets, row) for row in rows]
@@ -58,6 +57,33 @@ def insert(statement: Insert, state: State) -> Iterator[Result]:
         raise failure
 
 
+class Making:
+    """How an INSERT makes a row.
+
+    Attributes:
+        resource: what gets it.
+        method: what makes it.
+        targets: the parameters of its columns, None for those that are fields of the body.
+        fields: these fields.
+        returning: what is returned of it.
+
+    Raises:
+        SqlError: the statement can't be run as written.
+    """
+
+    def __init__(self, statement: Insert, state: State) -> None:
+        names = statement.columns
+        self.resource = resource = resolve(statement.target, state.catalog)
+        self.method, self.targets = method, targets = _method(resource, names)
+        self.fields = fields = {
+            n: field(resource, method, n) for n, p in targets.items() if p is None
+        }
+        distinct(names, [targets[n] or fields[n] for n in names])
+        self.returning = Returning(
+            resource, method, statement.target, statement.returning, state
+        )
+
+
 def _method(
     resource: Resource, columns: Sequence[str]
 ) -> tuple[Method, dict[str, Parameter | None]]:
@@ -78,16 +104,23 @@ def _source(statement: Insert, state: State) -> list[Row]:
     if statement.source is None:
         return [()]
     source = statement.source
+    return query.settled(
+        lambda: query.ask(prepare(statement, source, state), state), state
+    ).rows()
 
-    def asked() -> Result:
-        prepared = query.prepare(source.copy(), state, execs=statement.execs)
-        wanted, given = len(statement.columns), len(prepared.columns)
-        if wanted != given:
-            message = f"INSERT names {wanted} columns, and its source gives {given}"
-            raise SqlError(Code.SYNTAX, message)
-        return query.ask(prepared, state)
 
-    return query.settled(asked, state).rows()
+def prepare(statement: Insert, source: exp.Query, state: State) -> query.Prepared:
+    """The query that gives the rows of an INSERT.
+
+    Raises:
+        SqlError: it can't be run as written, or doesn't give the columns that INSERT names.
+    """
+    prepared = query.prepare(source.copy(), state, execs=statement.execs)
+    wanted, given = len(statement.columns), len(prepared.columns)
+    if wanted != given:
+        message = f"INSERT names {wanted} columns, and its source gives {given}"
+        raise SqlError(Code.SYNTAX, message)
+    return prepared
 
 
 def _arguments(targets: dict[str, Parameter | None], row: Row) -> dict[str, Value]:

@@ -1,5 +1,7 @@
 """Local tables and files: statements that DuckDB does itself, over rows of resources too."""
 
+from contextlib import AbstractContextManager
+
 from sqlglot import exp
 
 from patql.engine import query
@@ -26,12 +28,10 @@ def run(statement: Local, state: State) -> Result:
         SqlError: it can't be run as written; nothing was asked of a server then, and nothing is changed.
         PatqlError: a server didn't answer for all of the rows that it reads.
     """
-    _check_target(statement, state)
-    if statement.kind == "COPY" and not state.options.files:
-        raise SqlError(Code.UNSUPPORTED, no_files(_file(statement, state)))
+    check(statement, state)
     verb = statement.kind.partition(" ")[0]
     was_there = verb in ("CREATE", "DROP") and state.is_local(statement.target)
-    with state.relational.accepting(_TYPES.get(verb, verb)):
+    with accepting(statement, state):
         result = query.settled(lambda: _rows(statement, state), state)
     if statement.tree is not None and statement.tree.args.get("returning"):
         count = len(result.rows())
@@ -45,21 +45,50 @@ def run(statement: Local, state: State) -> Result:
 
 
 def _rows(statement: Local, state: State) -> Result:
-    tree, text = statement.tree, statement.text
-    if tree is None or (isinstance(tree, exp.Create) and tree.expression is None):
+    prepared = prepare(statement, state)
+    if prepared is None:
         state.check()
-        return Result(*state.relational.run(text or ""))
-    prepared = query.prepare(tree.copy(), state, text=text, execs=statement.execs)
-    if statement.kind == "CREATE VIEW" and prepared.steps:
-        _refuse_view(statement)
+        return Result(*state.relational.run(statement.text or ""))
     sql, placed = prepared.sql, prepared.as_written
-    state.relational.describe(sql, placed=placed)
 
     def work() -> Result:
         state.check()
         return Result(*state.relational.run(sql, placed=placed))
 
     return query.over(prepared, state, work)
+
+
+def prepare(statement: Local, state: State) -> query.Prepared | None:
+    """The statement over its views; None where it reads no rows.
+
+    Raises:
+        SqlError: it can't be run as written.
+    """
+    tree, text = statement.tree, statement.text
+    if tree is None or (isinstance(tree, exp.Create) and tree.expression is None):
+        return None
+    prepared = query.prepare(tree.copy(), state, text=text, execs=statement.execs)
+    if statement.kind == "CREATE VIEW" and prepared.steps:
+        _refuse_view(statement)
+    state.relational.describe(prepared.sql, placed=prepared.as_written)
+    return prepared
+
+
+def accepting(statement: Local, state: State) -> AbstractContextManager[None]:
+    """Lets the relational engine take statements of this kind."""
+    verb = statement.kind.partition(" ")[0]
+    return state.relational.accepting(_TYPES.get(verb, verb))
+
+
+def check(statement: Local, state: State) -> None:
+    """The statement is about local tables, and files only where they can be reached.
+
+    Raises:
+        SqlError: otherwise.
+    """
+    _check_target(statement, state)
+    if statement.kind == "COPY" and not state.options.files:
+        raise SqlError(Code.UNSUPPORTED, no_files(_file(statement, state)))
 
 
 def _check_target(statement: Local, state: State) -> None:

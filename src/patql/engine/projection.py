@@ -65,8 +65,7 @@ def answer(
     Raises:
         PatqlError: a server didn't answer for all of it.
     """
-    names = {heading.name.casefold() for heading in headings}
-    if len(names) != len(columns) or any(h.type not in _PLAIN for h in headings):
+    if not fits(columns, headings):
         return None
     fetch = Fetch(replace(plan[0], columns=columns), state)
     decoder = fetch.decoder
@@ -80,6 +79,12 @@ def answer(
 
     stretches = fetch.each(take)
     return Result(headings, Rows(stretches, decoder.schema, headings))
+
+
+def fits(columns: Chosen, headings: Sequence[ResultColumn]) -> bool:
+    """Whether the columns have the types that they are decoded as, each under a name of its own."""
+    names = {heading.name.casefold() for heading in headings}
+    return len(names) == len(columns) and all(h.type in _PLAIN for h in headings)
 
 
 Stretch = tuple[Columns, arrow.RecordBatch]

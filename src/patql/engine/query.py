@@ -101,8 +101,15 @@ def settled(work: Callable[[], T], state: State) -> T:
         raise PatqlError(Code.BAD_RESPONSE, message) from None
 
 
-def ask(prepared: Prepared, state: State) -> Result:
+def ask(
+    prepared: Prepared, state: State, compute: Callable[[], Result] | None = None
+) -> Result:
     """Fetch the rows of a prepared query's steps, and run it over them.
+
+    Args:
+        prepared: the query.
+        state: what it runs with.
+        compute: runs it otherwise than the relational engine would by itself, if that has to.
 
     Raises:
         SqlError: it fails on the data.
@@ -115,7 +122,7 @@ def ask(prepared: Prepared, state: State) -> Result:
         result = project(prepared.chosen, prepared.columns, prepared.steps, state)
         if result is not None:
             return result
-    return over(prepared, state, lambda: _computed(prepared, state))
+    return over(prepared, state, compute or (lambda: _computed(prepared, state)))
 
 
 def over(prepared: Prepared, state: State, work: Callable[[], T]) -> T:

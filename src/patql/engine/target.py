@@ -1,6 +1,6 @@
 """What UPDATE, REPLACE and DELETE act on: rows that are read first, else rows that WHERE names by parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
@@ -8,7 +8,7 @@ from patql.catalog.document import Access, Method, Resource
 from patql.engine import query
 from patql.engine.addressed import Addressed
 from patql.engine.dryrun import preview
-from patql.engine.found import Found, Match
+from patql.engine.found import Found, Match, prepare
 from patql.engine.plan import choose
 from patql.engine.result import Result
 from patql.engine.state import State
@@ -29,6 +29,7 @@ class Target:
     Attributes:
         resource: that which is given.
         method: that which will.
+        addressed: the parameters by which WHERE names the rows, as far as it is known that they aren't read first.
 
     Raises:
         SqlError: no method can act on rows that are found so.
@@ -46,6 +47,7 @@ class Target:
         self._methods = methods
         self._state = state
         self._found: Found | None = None
+        self.addressed: list[str] | None = None
         if methods and all(m.unsupported for m in methods):
             choose(resource, methods, methods[0].required)  # says why
         # A method that doesn't select by the key may act on more than the rows that were found.
@@ -73,13 +75,30 @@ class Target:
             try:
                 return self._find(by, selected)
             except SqlError as error:
-                if error.code not in (Code.MISSING_PARAMETER, Code.UNKNOWN_NAME):
-                    raise
-                by = self._address(error)
-                if by.method is not self.method:
-                    raise
-        row = self._constants(selected)
+                by = self._otherwise(error)
+        tree = self._constants(selected)
+        execs = self._statement.execs
+        row = query.run(tree, self._state, execs=execs).rows()[0] if tree else ()
         return [Match(arguments, row) for arguments in by.arguments()]
+
+    def reads(self, selected: Sequence[exp.Expr]) -> Iterator[query.Prepared]:
+        """The queries that `matches` runs, each to be used before the next is asked for.
+
+        Raises:
+            SqlError: as `matches`.
+        """
+        by, statement = self._by, self._statement
+        if isinstance(by, str):
+            try:
+                yield prepare(statement, by, self.method, selected, self._state)
+            except SqlError as error:
+                by = self._otherwise(error)
+            else:
+                return
+        self.addressed = by.names
+        constants = self._constants(selected)
+        for tree in (*([constants] if constants else []), *by.queries):
+            yield query.prepare(tree.copy(), self._state, execs=statement.execs)
 
     def returning(self, positions: Sequence[int]) -> Result:
         """What a DELETE returns of the rows at these positions of `matches`, as they were."""
@@ -106,13 +125,20 @@ class Target:
         except SqlError as error:
             raise otherwise or error from None
 
-    def _constants(self, selected: Sequence[exp.Expr]) -> tuple[object, ...]:
+    def _otherwise(self, error: SqlError) -> Addressed:
+        """What WHERE names itself, where the rows can't be read first; else why they can't is raised."""
+        if error.code not in (Code.MISSING_PARAMETER, Code.UNKNOWN_NAME):
+            raise error
+        by = self._address(error)
+        if by.method is not self.method:
+            raise error
+        return by
+
+    def _constants(self, selected: Sequence[exp.Expr]) -> exp.Select | None:
+        """The query for what is selected where no row is read."""
         if not selected or isinstance(self._statement, Delete):
-            return ()
-        tree = exp.select(*selected)
-        execs = self._statement.execs
-        (row,) = query.run(tree, self._state, execs=execs).rows()
-        return row
+            return None
+        return exp.select(*(each.copy() for each in selected))
 
 
 def _readable(resource: Resource, methods: Sequence[Method]) -> set[str]:
