@@ -246,13 +246,15 @@ def _drops_left(join: exp.Join) -> bool:
 
 
 def _meeting(select: exp.Select, join: exp.Join, at: int) -> list[exp.Expr]:
-    """What ON or USING asks of the rows that meet; of several tables to the left any may have the columns of USING."""
+    """What ON or USING asks of the rows that meet; of several resources to the left any may have the columns of USING."""
     if on := join.args.get("on"):
         return list(conjuncts(on))
     using: list[exp.Identifier] = join.args.get("using") or []
     right = join.this.alias_or_name
     meeting: list[exp.Expr] = []
-    for left in list(_sources(select))[: at + 1] if using else ():
+    before = list(_sources(select))[: at + 1] if using else []
+    lefts = [left for left in before if len(before) == 1 or left.args.get("db")]
+    for left in lefts:
         for name in using:
             sides = [
                 exp.column(name.name, table=side, quoted=True)
