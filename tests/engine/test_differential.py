@@ -26,10 +26,10 @@ BLOCKS = 8
 WORLDS = 1 + (10_000 if LONG else 1_000) // BLOCKS // PER_WORLD
 """Random APIs in each block, which processes may share out."""
 
-REFUSED = 0.15
+REFUSED = 0.05
 """The largest share of queries that may be refused among those over resources that need parameters."""
 
-FAILED = 0.05
+FAILED = 0.02
 """The largest share of queries that may fail with both: random text isn't always a query."""
 
 

@@ -1,6 +1,8 @@
 """X-Filter as our API reads it, over any columns: written a second time, so that a mistake isn't made twice.
 
-NULL counts as the greatest value of all, in comparison as in order; text compares by code point; `+contains` folds case.
+On a server of ours NULL counts as the greatest value of all, in comparison as in order, and text compares by code
+point. Of others nobody says how they compare: here NULL is neither less nor greater, and text is compared without case.
+`+contains` folds case on both.
 """
 
 import json
@@ -43,10 +45,12 @@ class Filter:
     Args:
         header: its value.
         kinds: the columns that may be asked for, and what they hold.
+        ours: whether the server is one of ours.
     """
 
-    def __init__(self, header: bytes, kinds: Mapping[str, str]) -> None:
+    def __init__(self, header: bytes, kinds: Mapping[str, str], *, ours: bool) -> None:
         self._kinds = kinds
+        self._ours = ours
         self._order: str | None = None
         self._descending = False
         self._limit: int | None = None
@@ -119,8 +123,14 @@ class Filter:
         compare = _OPERATORS.get(key)
         if compare is None or (kind == "bool" and key not in ("+eq", "+neq")):
             raise RefusedError(f"cannot filter on {name} by {key}")
-        wanted = _rank(self._value(name, kind, operand))
-        return lambda row: compare(_rank(row[name]), wanted)
+        value = self._value(name, kind, operand)
+        if self._ours:
+            return lambda row: compare(_rank(row[name]), _rank(value))
+        if value is None:
+            return lambda row: compare(row[name] is None, True)
+        return lambda row: (
+            row[name] is not None and compare(_folded(row[name]), _folded(value))
+        )
 
     def _value(self, name: str, kind: str, operand: Any) -> Any:  # noqa: ANN401
         if operand is None:
@@ -138,6 +148,10 @@ class Filter:
 
 def _rank(value: object) -> tuple[bool, Any]:
     return (value is None, 0 if value is None else value)
+
+
+def _folded(value: Any) -> Any:  # noqa: ANN401  (of any type)
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _everything(_row: Row) -> bool:

@@ -158,7 +158,8 @@ class _Listing:
         if header := headers.get(b"x-filter"):
             if self._method.parameter("X-Filter") is None:
                 raise RefusedError("there is no header X-Filter")
-            rows = Filter(header, self._filterable()).rows(rows)
+            ours = self._table.serving.ours
+            rows = Filter(header, self._filterable(), ours=ours).rows(rows)
         self._asked += 1
         if self._method.paging:
             return self._numbered(self._method.paging, rows, values)
