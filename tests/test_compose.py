@@ -200,6 +200,26 @@ def test_a_url_is_announced_by_the_first_request(settings: Settings) -> None:
     target.close()
 
 
+@pytest.mark.parametrize(
+    ("url", "ours", "variable"),
+    [
+        ("https://api.linode.com/v4", None, "set LINODE_TOKEN, name"),
+        (OTHER, None, "set PATQL_TOKEN, name"),
+        (OURS, OURS, "set PATQL_TOKEN, name"),
+        (OTHER, OURS, "name"),
+    ],
+)
+def test_the_variable_that_would_hold_the_token_is_named(
+    settings: Settings, url: str, ours: str | None, variable: str
+) -> None:
+    """None where what the variables hold belongs elsewhere."""
+    given = replace(settings, url=ours)
+    target = open_target(given, Choice(url=url), ignore)
+    with pytest.raises(PatqlError, match="no token for") as caught:
+        target.send([PROFILE], 1)
+    assert str(caught.value.hint).startswith(f"{variable} a --token-file")
+
+
 def test_a_target_that_can_be_none_is_refused_at_once(settings: Settings) -> None:
     """With the likely one."""
     with pytest.raises(
@@ -210,10 +230,14 @@ def test_a_target_that_can_be_none_is_refused_at_once(settings: Settings) -> Non
 
 
 class Alone:
-    """A Dialogue with nobody."""
+    """A Dialogue with nobody, which keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes = list[str]()
 
     def note(self, message: str) -> None:
         """Nobody listens."""
+        self.notes.append(message)
 
     def confirm(self, question: str, *, otherwise: bool) -> bool:
         """Nobody is to be asked."""
@@ -628,6 +652,7 @@ def test_variables_of_ours_stay_with_their_origins(
                 target.send([ITEM], 1)
             assert caught.value.code is Code.CREDENTIAL
             assert variable in str(caught.value)
+            assert f"set {variable}" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -637,6 +662,7 @@ def test_variables_of_ours_stay_with_their_origins(
         (["LINODE"], {}, "a provider `LINODE` already"),
         (["shop", "Shop"], {}, "a provider `Shop` already"),
         (["shop"], {"other": "https://x.example"}, "there is shop"),
+        ([], {"other": "https://me:secret@x.example"}, "other=… is for a provider"),
         ([], {"other": "https://x.example"}, "name its folder too"),
         (["shop"], {"shop": "x.example"}, "can't be asked"),
         (["shop"], {"shop": "http://x.example"}, "plain http"),
@@ -665,6 +691,72 @@ def test_plain_http_to_a_provider_can_be_insisted_on(
     opened(settings, shop(), "http://x.example", insecure=True).close()
 
 
+SERVER = "https://api.{region}.shop.example/{tenant}"
+VARIABLES = (
+    "{region: {x-stackQL-envVar: SHOP_REGION}, tenant: {x-stackQL-envVar: SHOP_TENANT}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "environ", "consents", "lacking"),
+    [
+        (VARIABLES, {}, True, ["region", "tenant"]),
+        (VARIABLES, {"SHOP_REGION": "eu"}, True, ["tenant"]),
+        (VARIABLES, {"SHOP_REGION": "eu", "SHOP_TENANT": "me"}, True, []),
+        (VARIABLES, {"SHOP_REGION": "eu", "SHOP_TENANT": "me"}, False, None),
+        (
+            VARIABLES.replace("SHOP_TENANT", "LINODE_TOKEN"),
+            {"SHOP_REGION": "eu", "LINODE_TOKEN": SECRET},
+            True,
+            ["tenant"],
+        ),
+    ],
+)
+def test_variables_of_servers_are_given_by_the_environment(
+    settings: Settings,
+    shop: Shop,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    written: str,
+    environ: dict[str, str],
+    lacking: list[str] | None,
+    *,
+    consents: bool,
+) -> None:
+    """Where a person has said what server is asked; ours stay ours, and what isn't given is a parameter."""
+    folder = shop("{type: null_auth}")
+    things = folder / "services" / "things.yaml"
+    servers = f'servers: [{{url: "{SERVER}", variables: {written}}}]'
+    old = 'servers: [{url: "https://{region}.shop.example/v0"}, {url: https://api.shop.example/v1}]'
+    things.write_text(things.read_text().replace(old, servers))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with opened(settings, folder, server.origin if consents else None) as session:
+        (shown,) = session.run("SHOW METHODS IN shop.things.things")
+        needed = ["region", "tenant"] if lacking is None else lacking
+        assert [row[1] for row in shown.rows()] == [", ".join(needed)]
+        if lacking == []:
+            list(session.run("EXEC shop.things.things.list"))
+            assert [path for _, path, *_ in server.seen] == ["/me/things"]
+
+
+def test_auth_that_cant_be_done_is_no_reason_to_ask_without(
+    settings: Settings, shop: Shop, server: Server
+) -> None:
+    """No method can be called, whoever consents."""
+    with opened(settings, shop("{type: oauth2}"), server.origin) as session:
+        for sql in (
+            "SELECT * FROM shop.things.things WHERE region = 'eu'",
+            "EXEC shop.things.things.list @region = 'eu'",
+        ):
+            with pytest.raises(PatqlError, match="`oauth2` isn't supported") as caught:
+                list(session.run(sql))
+            assert caught.value.code is Code.UNSUPPORTED
+        with pytest.raises(PatqlError, match="authorised by `oauth2`"):
+            asked(session).send([ITEM], 1)
+    assert server.seen == []
+
+
 def test_documents_are_kept_compiled_for_their_owner(
     settings: Settings, shop: Shop
 ) -> None:
@@ -672,6 +764,26 @@ def test_documents_are_kept_compiled_for_their_owner(
     opened(settings, shop()).close()
     assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
     assert [*(settings.data_dir / "documents").iterdir()]
+
+
+def test_a_handful_of_warnings_is_told(settings: Settings, shop: Shop) -> None:
+    """However much there is to say of a document; SHOW tells it all."""
+    folder = shop("{type: null_auth}")
+    things = folder / "services" / "things.yaml"
+    keys = "".join(f"          strange{n}: true\n" for n in range(7))
+    things.write_text(
+        things.read_text().replace(
+            "          operation:", f"{keys}          operation:"
+        )
+    )
+    told = Alone()
+    with open_session(settings, Choice(), told, providers={"shop": folder}) as session:
+        assert len(told.notes) == 5
+        assert "`strange3`" in told.notes[3]
+        assert "3 more warnings" in told.notes[4]
+        (shown,) = session.run("SHOW EXTENDED PROVIDERS LIKE 'shop'")
+        ((*_, warnings),) = shown.rows()
+    assert str(warnings).count("\n") == 6
 
 
 def test_warnings_of_documents_are_told(

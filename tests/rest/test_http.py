@@ -231,7 +231,7 @@ def test_ctrl_c_comes_through(transport: HttpTransport, method: str) -> None:
 
 def test_without_a_token_nothing_is_sent(server: Server) -> None:
     """The error says how to give one."""
-    transport = HttpTransport(server.base, None)
+    transport = HttpTransport(server.base, None, variable="PATQL_TOKEN")
     assert transport.acting is None
     with pytest.raises(PatqlError, match="there is no token for") as caught:
         transport.send([get("n")], 1)

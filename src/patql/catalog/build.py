@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from patql.catalog.auth import build_auth
 from patql.catalog.config import setting
-from patql.catalog.document import Access, Method, Provider, Resource, Service
+from patql.catalog.document import Access, Auth, Method, Provider, Resource, Service
 from patql.catalog.keys import with_keys
 from patql.catalog.method import build_method
 from patql.catalog.node import Node
@@ -87,7 +87,7 @@ def adopt(
     return replace(
         provider,
         id=name,
-        auth=build_auth(auth) if auth else None,
+        auth=build_auth(auth) or Auth(auth.text("type")) if auth else None,
         warnings=(*_missing(services), *warnings),
     )
 

@@ -141,7 +141,7 @@ class Auth(msgspec.Struct, frozen=True, omit_defaults=True):
     """How requests are authorised.
 
     Attributes:
-        type: `null`, `bearer`, `basic`, `api_key` or `custom`.
+        type: `null`, `bearer`, `basic`, `api_key` or `custom`; any other can't be done.
         variables: environment variables that the document names: one of a token or a key, or two of a user's name and
             password.
         location: of a key: `header` or `query`.

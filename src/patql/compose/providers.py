@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from patql.catalog.document import Auth, Provider
+from msgspec.structs import replace
+
+from patql.catalog.document import Auth, Method, Provider
 from patql.catalog.load import from_folder
 from patql.compose.target import LINODE, Choice, check_confidential
 from patql.config import Settings
@@ -25,8 +27,15 @@ from patql.rest.origin import Base
 OPTION = "--provider-url"
 
 
+TOLD = 5
+"""How many warnings about a provider's documents are told when it is loaded."""
+
+
 def load_providers(
-    settings: Settings, folders: Mapping[str, Path], taken: str
+    settings: Settings,
+    folders: Mapping[str, Path],
+    taken: str,
+    urls: Mapping[str, str],
 ) -> tuple[Provider, ...]:
     """The providers whose documents are in folders, by the names that statements use.
 
@@ -34,6 +43,7 @@ def load_providers(
         settings: say where what is compiled of documents is kept.
         folders: by the provider's name.
         taken: the name of our own provider.
+        urls: where a person wants requests to go, by the provider's name.
 
     Raises:
         PatqlError: USAGE for a name that is taken, and as `catalog.load.from_folder`.
@@ -51,7 +61,66 @@ def load_providers(
         with suppress(OSError):  # nothing is kept then
             settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     cache = settings.data_dir / "documents"
-    return tuple(from_folder(name, folder, cache) for name, folder in folders.items())
+    loaded = (from_folder(name, folder, cache) for name, folder in folders.items())
+    return tuple(
+        _with_environment(settings, provider, origin.parse_server(urls[provider.name]))
+        if provider.name in urls
+        else provider
+        for provider in loaded
+    )
+
+
+def warnings(provider: Provider) -> Iterator[str]:
+    """What is told of a provider's documents when it is loaded: a handful of sentences, however much is to be said."""
+    told, more = provider.warnings[:TOLD], len(provider.warnings) - TOLD
+    if more > 0:
+        told = told[:-1]
+    yield from told
+    if more > 0:
+        yield f"`{provider.name}`: {more + 1} more warnings about its documents are in SHOW EXTENDED PROVIDERS."
+
+
+def _with_environment(
+    settings: Settings, provider: Provider, consent: Base
+) -> Provider:
+    """The provider with the variables of its servers' URLs given, where the environment has them.
+
+    They become part of what is asked for, so a document has them from the environment only where a person has said what
+    server is asked.
+    """
+    services = tuple(
+        replace(
+            service,
+            resources=tuple(
+                replace(
+                    resource,
+                    methods=tuple(
+                        _given(settings, method, consent) for method in resource.methods
+                    ),
+                )
+                for resource in service.resources
+            ),
+        )
+        for service in provider.services
+    )
+    return replace(provider, services=services)
+
+
+def _given(settings: Settings, method: Method, consent: Base) -> Method:
+    values = {
+        parameter.name: value.reveal()
+        for parameter in method.parameters
+        if parameter.variable
+        and _may_have(settings, parameter.variable, consent)
+        and (value := _read(parameter.variable))
+    }
+    if not values:
+        return method
+    parameters = tuple(
+        replace(p, default=values[p.name], required=False) if p.name in values else p
+        for p in method.parameters
+    )
+    return replace(method, parameters=parameters)
 
 
 def open_providers(
@@ -79,7 +148,7 @@ def open_providers(
         if name not in named:
             raise PatqlError(
                 Code.USAGE,
-                f"{OPTION} {name}={url} is for a provider that isn't there",
+                f"{OPTION} {name}=… is for a provider that isn't there",
                 hint=f"there is {', '.join(named)}" if named else "name its folder too",
             )
         consents[name] = origin.parse_server(url)
@@ -139,12 +208,13 @@ def _credential(
     try:
         return credential(auth, Secrets(consent.origin, find, stored))
     except PatqlError as error:
-        others = [v for v in variables if v not in own and _read(v) is not None]
+        others = [v for v in variables if v not in own]
         if not others:
             return error
         return PatqlError(
             Code.CREDENTIAL,
             f"there is no credential for {consent.origin}: {' and '.join(others)} belongs elsewhere, and isn't sent there",
+            hint=f"store one with `patql init --url {consent.origin}/v4`",
         )
 
 

@@ -55,13 +55,12 @@ def open_session(
     others: tuple[Provider, ...] = ()
     transports: dict[str, Transport] = {}
     if providers or provider_urls:
-        from patql.compose.providers import load_providers, open_providers
+        from patql.compose.providers import load_providers, open_providers, warnings
 
-        others = load_providers(settings, providers or {}, own.name)
-        transports = open_providers(
-            settings, choice, others, provider_urls or {}, announce
-        )
-        for warning in (w for other in others for w in other.warnings):
+        urls = provider_urls or {}
+        others = load_providers(settings, providers or {}, own.name, urls)
+        transports = open_providers(settings, choice, others, urls, announce)
+        for warning in (w for other in others for w in warnings(other)):
             dialogue.note(warning)
     return Session(
         Catalog((own, *others)),

@@ -70,7 +70,10 @@ def open_target(
 
         if announce is not None:
             announce(base.url)
-        return HttpTransport(base.url, credential, retry=choice.retry)
+        variable = _variable(base, settings)
+        return HttpTransport(
+            base.url, credential, variable=variable, retry=choice.retry
+        )
 
     return DeferredTransport(base.url, remote)
 
@@ -188,6 +191,18 @@ def _given_token(
 
     own = base is not None and origin.parse(settings.url).origin == base.origin
     return settings.token if own else None
+
+
+def _variable(base: "Base", settings: Settings) -> str | None:
+    """The environment variable whose token `_given_token` would send to a URL."""
+    if base.origin == LINODE:
+        return "LINODE_TOKEN"
+    if settings.url is None:
+        return "PATQL_TOKEN"
+    from patql.rest import origin
+
+    own = origin.parse(settings.url).origin == base.origin
+    return "PATQL_TOKEN" if own else None
 
 
 def check_confidential(base: "Base", choice: Choice) -> None:

@@ -58,7 +58,7 @@ def show(statement: Show, state: State) -> Result:
 
 def _providers(_: Name, state: State) -> _Rows:
     for p in state.catalog.providers:
-        yield p.name, p.version, one_line(p.description)
+        yield p.name, p.version, one_line(p.description), "\n".join(p.warnings)
 
 
 def _services(name: Name, state: State) -> _Rows:
@@ -120,7 +120,7 @@ def _version(_: Name, _state: State) -> _Rows:
 
 
 _KINDS = {
-    "PROVIDERS": _Kind(_providers, ("name", "version"), ("description",), 1),
+    "PROVIDERS": _Kind(_providers, ("name", "version"), ("description", "warnings"), 1),
     "SERVICES": _Kind(
         _services,
         ("id", "name", "title"),

@@ -203,6 +203,7 @@ class HttpTransport(TargetTransport):
     Args:
         base: its base URL, such as `https://api.linode.com/v4`; no trailing slash.
         token: sent as a bearer token, to this target only; None where there is none to send.
+        variable: the environment variable that would hold the token, None where none would.
         retry: seconds for which a request is sent again; 0: never.
         pauses: where time comes from.
     """
@@ -212,20 +213,24 @@ class HttpTransport(TargetTransport):
         base: str,
         token: Secret | None,
         *,
+        variable: str | None = None,
         retry: float = RETRY,
         pauses: Pauses | None = None,
     ) -> None:
         own = origin.parse_server(base)
-        target = LinodeTarget(own, _credential(own, token))
+        target = LinodeTarget(own, _credential(own, token, variable))
         super().__init__(target, retry=retry, pauses=pauses)
 
 
-def _credential(own: origin.Base, token: Secret | None) -> Credential | PatqlError:
+def _credential(
+    own: origin.Base, token: Secret | None, variable: str | None
+) -> Credential | PatqlError:
     if token is None:
+        setting = f"set {variable}, " if variable else ""
         return PatqlError(
             Code.CREDENTIAL,
             f"there is no token for {own.url}",
-            hint=f"set PATQL_TOKEN, name a --token-file, or store one with `patql init --url {own.url}`",
+            hint=f"{setting}name a --token-file, or store one with `patql init --url {own.url}`",
         )
     return bearer(own.origin, token)
 
