@@ -97,8 +97,8 @@ def sources_of(link: Link, bound: Bound) -> list[exp.Expr] | None:
     None where the text doesn't tell, or where NULLs that a join puts in the place of rows could become values.
     """
     expression = link.expression
-    if isinstance(bare(expression), (exp.Any, exp.All)):
-        return None
+    if isinstance(bare(expression), (exp.Any, exp.All)) or expression.find(exp.Collate):
+        return None  # they mean something only beside a comparison
     found = _outside(expression, bound)
     if found is None or (found and link.is_subquery) or not is_steady(expression):
         return None
