@@ -30,9 +30,6 @@ from patql.kernel.errors import Code, PatqlError, SqlError
 
 T = TypeVar("T")
 
-Tables = list[arrow.Table]
-"""The rows of each step."""
-
 
 class Prepared(msgspec.Struct, frozen=True):
     """A statement that DuckDB has bound over its views.
@@ -172,23 +169,6 @@ def _streamed(steps: Plan, state: State, work: Callable[[], T]) -> T:
         for note in fetch.notes():
             state.dialogue.note(note)
     return result
-
-
-def gather(prepared: Prepared, state: State) -> Tables:
-    """The rows of each step, which `answer` takes; they stay published.
-
-    Raises:
-        PatqlError: a server didn't answer for all of them.
-        WideningError: a value contradicts the type of its column.
-    """
-    tables: Tables = []
-    for step in prepared.steps:
-        fetch = Fetch(replace(step, instead=None), state)
-        tables.append(fetch.table())
-        publish(step, tables[-1], state.relational, state.now)
-        for note in fetch.notes():
-            state.dialogue.note(note)
-    return tables
 
 
 def answer(prepared: Prepared, state: State, tables: Sequence[arrow.Table]) -> Result:
