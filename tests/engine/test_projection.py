@@ -25,6 +25,8 @@ ROWS: list[dict[str, object]] = [
     {"id": 3, "label": "é\u202e", "expiry": "2027-01-01T00:00:00", "token": "pql_x"},
 ]
 
+NOT_FOUND = b'{"errors": [{"reason": "Not found"}]}'
+
 PLAIN = [
     "SELECT * FROM {t}",
     "FROM {t}",
@@ -76,7 +78,12 @@ def answers(
 ) -> list[tuple[object, ...]]:
     """Headings, types, rows and Arrow rows of each statement."""
     body = msgspec.json.encode({"data": rows, "pages": 1, "results": len(rows)})
-    transport = Served({"GET /profile/tokens": (200, body)})
+    served = {"GET /profile/tokens": (200, body)}
+    for row in rows:
+        served[f"GET /profile/tokens/{row['id']}"] = 200, msgspec.json.encode(row)
+    served["GET /profile/tokens/7"] = 200, msgspec.json.encode(ROWS[0])
+    served["GET /profile/tokens/9"] = 404, NOT_FOUND
+    transport = Served(served)
     catalog = Catalog((builtin("linode"),))
     told: list[tuple[object, ...]] = []
     with Session(catalog, transport, ManualClock(NOON), Script()) as session:
@@ -121,4 +128,59 @@ def test_nested_columns_are_left_to_it(ran: list[str]) -> None:
             "SELECT username, authorized_keys FROM linode.profile.profile"
         )
         assert result.rows() == [("ada", ["a", "b"])]
+    assert len(ran) == 1
+
+
+LOOKUPS = [
+    "SELECT * FROM {t} WHERE id = 2",
+    "SELECT label FROM {t} WHERE (id = 2)",
+    "SELECT expiry, id FROM {t} t WHERE t.id = 2",
+    "SELECT tokenId FROM {t} WHERE tokenId = 2",
+]
+NOT_LOOKUPS = [
+    "SELECT id FROM {t} WHERE id = 2 AND label = 'a'",
+    "SELECT id FROM {t} WHERE id = '2'",
+    "SELECT id FROM {t} WHERE id = 2.0",
+    "SELECT id FROM {t} WHERE id = 1 + 1",
+    "SELECT id FROM {t} WHERE id IN (2)",
+    "SELECT id FROM {t} WHERE id = 2 LIMIT 0",
+    "SELECT count(*) FROM {t} WHERE id = 2",
+]
+
+
+@pytest.mark.parametrize("sql", LOOKUPS)
+def test_a_row_is_looked_up_without_the_relational_engine(
+    ran: list[str], sql: str
+) -> None:
+    """By its key alone; the answer is what it is with a condition more that is always true."""
+    statement = sql.format(t="linode.profile.tokens")
+    plain, related = answers(ROWS, statement, f"{statement} AND true")
+    assert plain == related
+    assert len(plain[1]) == 1  # type: ignore[arg-type]
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize("sql", NOT_LOOKUPS)
+def test_other_conditions_are_left_to_it(ran: list[str], sql: str) -> None:
+    """Whatever asks for more than a row by its key, or for the key as another type."""
+    answers(ROWS, sql.format(t="linode.profile.tokens"))
+    assert len(ran) == 1
+
+
+def test_a_row_that_is_not_there_is_none(ran: list[str]) -> None:
+    """An answer of 404 is no row, with the columns that the query chooses."""
+    ((columns, rows, names, values, _),) = answers(
+        ROWS, "SELECT label FROM linode.profile.tokens WHERE id = 9"
+    )
+    assert (rows, names, values) == ([], ["label"], [[]])
+    assert [column.name for column in columns] == ["label"]  # type: ignore[attr-defined]
+    assert ran == []
+
+
+def test_another_row_than_was_asked_for_is_left_to_it(ran: list[str]) -> None:
+    """Where a server answers with another row, the condition holds all the same."""
+    ((_, rows, *_),) = answers(
+        ROWS, "SELECT label FROM linode.profile.tokens WHERE id = 7"
+    )
+    assert rows == []
     assert len(ran) == 1

@@ -1,4 +1,4 @@
-"""Queries that only choose columns: nothing is left to do after fetching.
+"""Queries that only choose columns, of a whole list or of the row with a key: nothing is left to do after fetching.
 
 The relational engine has checked such a query by then; it would copy the rows in and out again and change nothing, which
 takes longer than all the rest.
@@ -15,9 +15,11 @@ from patql.catalog.document import Column
 from patql.engine.bind import Bound
 from patql.engine.decode import Columns
 from patql.engine.fetch import Fetch
-from patql.engine.plan import Plan
+from patql.engine.given import Value
+from patql.engine.instants import WIRE
+from patql.engine.plan import Plan, Step
 from patql.engine.result import Result, ResultColumn, Row
-from patql.engine.scope import TABLE, has_only
+from patql.engine.scope import TABLE, bare, has_only
 from patql.engine.state import State
 from patql.engine.views import is_never, never_from
 
@@ -43,10 +45,13 @@ def chosen(bound: Bound, plan: Plan) -> Chosen | None:
     if (
         not from_
         or from_.this is not table
-        or not has_only(tree, {"expressions", "from_"})
+        or not has_only(tree, {"expressions", "from_", "where"})
     ):
         return None
     if not has_only(table, TABLE) or table.alias_column_names:
+        return None
+    where = tree.args.get("where")
+    if where and not _asks_for_key(where.this, table, plan[0]):
         return None
     if [type(projection) for projection in tree.expressions] == [exp.Star]:
         return plan[0].method.columns if has_only(tree.expressions[0], set()) else None
@@ -60,14 +65,19 @@ def chosen(bound: Bound, plan: Plan) -> Chosen | None:
 def answer(
     columns: Chosen, headings: tuple[ResultColumn, ...], plan: Plan, state: State
 ) -> Result | None:
-    """Fetch the columns that are wanted, and nothing else; None where their types need the relational engine.
+    """Fetch the columns that are wanted, and the key where it is asked for.
+
+    None where the relational engine is needed after all: for the types of the columns, or since the server sent another
+    row than that with the key.
 
     Raises:
         PatqlError: a server didn't answer for all of it.
     """
     if not fits(columns, headings):
         return None
-    fetch = Fetch(replace(plan[0], columns=columns), state)
+    asked = _asked(plan[0])
+    read = columns if asked is None or asked[0] in columns else (*columns, asked[0])
+    fetch = Fetch(replace(plan[0], columns=read), state)
     decoder = fetch.decoder
     horizon = never_from(state.now)
 
@@ -78,6 +88,10 @@ def answer(
         return values, decoder.batch(values, fetch.where)
 
     stretches = fetch.each(take)
+    if asked is not None:
+        at = read.index(asked[0])
+        if any(key != asked[1] for values, _ in stretches for key in values[at]):
+            return None
     return Result(headings, Rows(stretches, decoder.schema, headings))
 
 
@@ -92,7 +106,7 @@ Stretch = tuple[Columns, arrow.RecordBatch]
 
 
 class Rows:
-    """Fetched rows under the headings of a result."""
+    """Fetched rows under the headings of a result; columns after those aren't of it."""
 
     def __init__(
         self,
@@ -109,7 +123,8 @@ class Rows:
 
     def iter_rows(self, batch_size: int = 1, /) -> Iterator[Row]:
         """Each row."""
-        parts = (zip(*values, strict=True) for values, _ in self._stretches)
+        width = len(self._names)
+        parts = (zip(*values[:width], strict=True) for values, _ in self._stretches)
         return chain.from_iterable(parts)
 
     def fetchall(self) -> list[Row]:
@@ -120,7 +135,10 @@ class Rows:
         """All rows, as an Arrow stream."""
         batches = [batch for _, batch in self._stretches]
         table = arrow.Table.from_batches(batches, schema=self._schema)
-        return table.rename_columns(self._names).__arrow_c_stream__(requested_schema)
+        chosen = table.select(self._schema.names[: len(self._names)]).rename_columns(
+            self._names
+        )
+        return chosen.__arrow_c_stream__(requested_schema)
 
 
 def _without_never(values: list[str | None], horizon: str) -> list[str | None]:
@@ -128,6 +146,30 @@ def _without_never(values: list[str | None], horizon: str) -> list[str | None]:
     if max((value for value in values if value), default="") < horizon:
         return values
     return [None if value and is_never(value, horizon) else value for value in values]
+
+
+def _asks_for_key(condition: exp.Expr, table: exp.Table, step: Step) -> bool:
+    """Whether a condition is that the key has the value that a step asks for, as a literal of the key's own type."""
+    equality = bare(condition)
+    if not isinstance(equality, exp.EQ) or (asked := _asked(step)) is None:
+        return False
+    key, value = asked
+    column, literal = equality.this, equality.expression
+    if not isinstance(literal, exp.Literal) or key.format == WIRE:
+        return False
+    type_ = "string" if literal.is_string else "integer"
+    is_it = key.type == type_ and literal.this == str(value)
+    return is_it and _column_name(column, table) == key.name.casefold()
+
+
+def _asked(step: Step) -> tuple[Column, Value] | None:
+    """The key of the one row that a step asks for, and its value."""
+    for parameter in step.method.parameters:
+        if parameter.key_column and parameter.name in step.arguments:
+            columns = (c for c in step.method.columns if c.name == parameter.key_column)
+            key = next(columns, None)
+            return None if key is None else (key, step.arguments[parameter.name])
+    return None
 
 
 def _column_name(projection: exp.Expr, table: exp.Table) -> str:

@@ -153,6 +153,7 @@ class Relational:
             f"patql_{os.urandom(8).hex()}_"  # so that no local table has such a name
         )
         self._made = set[str]()
+        self._bound: tuple[str, duckdb.DuckDBPyRelation] | None = None
         self._now = 0.0
         self._knows_now = False
         self._defines = local is not None
@@ -241,12 +242,14 @@ class Relational:
                 f"CREATE OR REPLACE VIEW {target} AS SELECT {projection} FROM {name}"
             )
             self._published[target] = source
+            self._bound = None
         source.rows = table
 
     def clear(self) -> None:
         """Forget what was published, and free its memory; results that were run keep their rows."""
         for source in self._published.values():
             source.rows = None
+        self._bound = None
 
     def _require_schema(self, provider: str, service: str) -> None:
         if provider not in self._providers:
@@ -320,7 +323,9 @@ class Relational:
         with translated(placed=placed, hint=self._hint(sql)):
             statement = self._statement(sql)
             if statement.type.name == "SELECT":
-                return _columns(self._relation(sql, statement))
+                relation = self._relation(sql, statement)
+                self._bound = sql, relation
+                return _columns(relation)
         self._require(sql)
         with translated(placed=placed, hint=self._hint(sql), above=1):
             values = self._values(statement)
@@ -337,11 +342,13 @@ class Relational:
             PatqlError: CANCELLED, where it was interrupted.
         """
         with translated(placed=placed, hint=self._hint(sql)):
+            if self._bound is not None and self._bound[0] == sql:
+                relation = self._bound[1]
+                return _columns(relation), self._compute(relation.materialize)
             statement = self._statement(sql)
             if statement.type.name == "SELECT":
                 relation = self._relation(sql, statement)
-                columns = _columns(relation)
-                return columns, self._compute(relation.materialize)
+                return _columns(relation), self._compute(relation.materialize)
             with self._private() if statement.type.name != "COPY" else nullcontext():
                 relation = self._compute(lambda: self._relation(sql, statement))
             return _columns(relation), relation
