@@ -119,7 +119,7 @@ def _plain(rows: list[Any]) -> list[str]:
         "VACUUM",
         "BEGIN",
         "COMMIT",
-        "EXPLAIN SELECT 1",
+        "EXPLAIN PREPARE p AS SELECT 1",
         "PREPARE p AS SELECT 1",
         "EXECUTE p",
         "SUMMARIZE SELECT 1",

@@ -41,16 +41,12 @@ def execute(statement: Statement, state: State) -> Iterator[Result]:
         PatqlError: it failed; what it did before is given first.
     """
     if isinstance(statement, Explain):
-        yield _explain(
-            replace(statement, statement=resolve(statement.statement, state))
-        )
+        from patql.engine.explain import explain
+
+        inner = resolve(statement.statement, state)
+        yield explain(replace(statement, statement=inner), state)
     else:
         yield from _run(resolve(statement, state), state)
-
-
-def _explain(statement: Explain) -> Result:
-    message = f"EXPLAIN{' ANALYZE' if statement.analyze else ''} isn't accepted yet"
-    raise SqlError(Code.UNSUPPORTED, message)
 
 
 def _run(statement: Runnable, state: State) -> Iterator[Result]:
