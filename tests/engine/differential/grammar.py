@@ -123,7 +123,9 @@ class Grammar(Sources):
         keys = [self.choices.one(by) for _ in range(self.choices.below(3))]
         keys = [key for key in keys if key.kind not in NESTED]
         shown = [f.ref for f in keys] + [self.choices.one(fields).ref]
-        order = [join(f"{{}}{self.one(*_DIRECTIONS)}", self.written(f)) for f in keys]
+        # A bare c1 would mean the output of that name.
+        named = [f.full if f.name[1:].isdecimal() else self.written(f) for f in keys]
+        order = [join(f"{{}}{self.one(*_DIRECTIONS)}", name) for name in named]
         ordered = join(" ORDER BY {}", listed(order)) if order else same("")
         select = join("SELECT {} FROM {}", self._outputs(shown), tail)
         ours, theirs = join("{}{}", select, ordered)
