@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from patql.catalog.document import Paging
+from patql.catalog.document import Cursor, Paging
 from patql.engine.decode import Decoder, Page
 from patql.engine.given import Arguments
 from patql.engine.pages import check_moved, next_request
@@ -60,7 +60,6 @@ class Listing:
         paging = step.method.paging
         self._paging = None if paging and paging.page in arguments else paging
         self._snapshot: _Snapshot | None = None
-        self._rows = 0
         self._own = self._is_own
 
     def first(self) -> Request:
@@ -94,22 +93,38 @@ class Listing:
         if response.status != 200:
             refuse(self._transport, request, response)
         page = self._decoder.decode(response.body, where)
-        self._rows += len(page.rows)
         if self._paging:
             return self._take_numbered(self._paging, response, page, where)
-        cursor = self._step.method.cursor
-        if cursor is None:
+        if (cursor := self._step.method.cursor) is None:
             return page, []
+        self._take_into("", response, page)
+        return page, self._next(cursor, request, response, page, where)
+
+    def _next(
+        self,
+        cursor: Cursor,
+        request: Request,
+        response: Response,
+        page: Page,
+        where: str,
+    ) -> Requests:
         target = self._transport.target
         base = request.base or (target if target.startswith("http") else "")
         following = next_request(
             cursor, self.first(), request, response, page.next, base
         )
         if following is None:
-            return page, []
+            return []
         check_moved(request, following, where)
         self.pages += 1
-        return page, [following]
+        return [following]
+
+    def _take_into(self, version: str, response: Response, page: Page) -> None:
+        """Count a page to the snapshot, whose list has that header of its version."""
+        if self._snapshot is None:
+            self._snapshot = _Snapshot(version, self._decoder, response, page)
+        else:
+            self._snapshot.add(response, page)
 
     def check_whole(self) -> None:
         """Every row came once, and as many as the server said.
@@ -145,16 +160,16 @@ class Listing:
     def _take_numbered(
         self, paging: Paging, response: Response, page: Page, where: str
     ) -> tuple[Page | None, Requests]:
+        version = paging.version_header or ""
         if self._snapshot is not None:
-            self._snapshot.add(response, page)
+            self._take_into(version, response, page)
             return page, []
         if page.pages is None and page.rows:
             message = f"{where} doesn't say how many pages there are"
             raise PatqlError(Code.BAD_RESPONSE, message)
         if self._learns_to_narrow(paging, response, page):
-            self._rows = 0
             return None, [self._numbered(paging, 1)]
-        self._snapshot = _Snapshot(paging, self._decoder, response, page)
+        self._take_into(version, response, page)
         self.pages = max(page.pages or 1, 1)
         if self._limit is not None and page.rows:
             self.pages = min(self.pages, -(-self._limit // len(page.rows)) or 1)
@@ -192,9 +207,9 @@ class _Snapshot:
     """Whether pages belong together: by the list's version where the server sends it, else by what can be seen."""
 
     def __init__(
-        self, paging: Paging, decoder: Decoder, response: Response, page: Page
+        self, version: str, decoder: Decoder, response: Response, page: Page
     ) -> None:
-        self._header = (paging.version_header or "").encode()
+        self._header = version.encode()
         self._version = response.header(self._header)
         self._decoder = decoder
         self._results = page.results
