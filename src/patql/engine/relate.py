@@ -164,6 +164,7 @@ class Relational:
             self._connection.execute("SET enable_external_access = false")
         setup = (
             "SET TimeZone = 'UTC'; "
+            "SET enable_progress_bar = false; "  # it would be printed among the rows
             # With it DuckDB 2.0 ignores LIMIT where a comparison with ALL of no rows stands beside it.
             "SET disabled_optimizers = 'statistics_propagation'; "
             "SET lock_configuration = true"
