@@ -4,12 +4,11 @@ The first page of a list that is paged by number tells how many there are; the r
 list that is read on by a cursor tells the next page with each.
 """
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from patql.catalog.document import Cursor, Paging
 from patql.engine.decode import Decoder, Page
+from patql.engine.distinct import Distinct
 from patql.engine.given import Arguments
 from patql.engine.pages import check_moved, next_request
 from patql.engine.plan import Step
@@ -214,8 +213,7 @@ class _Snapshot:
         self._decoder = decoder
         self._results = page.results
         self._rows = 0
-        self._keys = set[Any]()
-        self._seen = 0
+        self._keys = Distinct()
         self._count(page)
 
     def add(self, response: Response, page: Page) -> None:
@@ -235,7 +233,7 @@ class _Snapshot:
         Raises:
             ChangedError: otherwise.
         """
-        if len(self._keys) != self._seen:
+        if not self._keys.are_all:
             raise ChangedError
         if whole and self._results is not None and self._rows != self._results:
             raise ChangedError
@@ -245,6 +243,4 @@ class _Snapshot:
         if (
             self._version is None
         ):  # nothing else tells that a row moved from one page to the next
-            keys = self._decoder.keys(page.rows)
-            self._keys.update(keys)
-            self._seen += len(keys)
+            self._keys.add(self._decoder.keys(page.rows))
