@@ -469,6 +469,15 @@ def test_a_list_of_pages_is_a_list() -> None:
         decoder.decode(b'{"data": {"id": 1}}', "it")
 
 
+@pytest.mark.parametrize("described", [ID, column(ANONYMOUS, "object")])
+def test_a_page_that_leads_to_the_next_may_hold_one_row(described: Column) -> None:
+    """A mapping, for example, of which each page has a part."""
+    asked = replace(method(described, key="data"), cursor=Cursor("url", "body", "next"))
+    decoder = Decoder(asked, asked.columns)
+    for body in (b'{"data": {"id": 1}, "next": "/2"}', b'{"data": [{"id": 1}]}'):
+        assert len(decoder.decode(body, "it").rows) == 1
+
+
 NEXT: list[tuple[str, bytes, str | int | None]] = [
     ("next", b'{"data": [], "next": "t1"}', "t1"),
     ("next", b'{"data": [], "next": 7}', 7),

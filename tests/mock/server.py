@@ -115,7 +115,10 @@ class MockServer:
         for row in _as_list(found):
             if isinstance(row, dict):
                 cast("Row", row).update(_named(described, template, path))
-        return json.dumps(_put(body, method.object_key, found))
+        body = _put(body, method.object_key, found)
+        if method.cursor and method.cursor.source == "body":
+            body = _put(body, method.cursor.key, None)
+        return json.dumps(body)
 
     def _settle_key(self, method: Method, path: str, row: Row) -> None:
         """Give the row that a path asks for its key, if the list has one like that."""

@@ -53,7 +53,7 @@ class Envelope:
         self._row = row
         rows: Any = msgspec.Raw
         self._is_bare = [column.name for column in method.columns] == [ANONYMOUS]
-        self._is_list = bool(method.paging or method.cursor) and bool(method.object_key)
+        self._is_list = bool(method.object_key) and _has_lists(method)
         if self._is_bare:
             # msgspec has no union of a list and values of any kind, so these are told apart by hand.
             value: Any = next(iter(fields.values()))[0]
@@ -96,6 +96,12 @@ class Envelope:
             else [self._value.decode(text)]
         )
         return [self._row(value) for value in values]
+
+
+def _has_lists(method: Method) -> bool:
+    """Whether each page holds a list; the URL of the next may stand beside anything."""
+    cursor = method.cursor
+    return bool(method.paging) or (cursor is not None and cursor.kind == "token")
 
 
 Way = tuple[tuple[str, bool], ...]

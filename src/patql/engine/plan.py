@@ -453,14 +453,28 @@ def _settle_hidden(occurrence: Occurrence, step: Step, bound: Bound) -> None:
     """Where a column of nested values has a required parameter's name, the server alone can check the parameter.
 
     `WHERE owner = 'ada'` asks for the rows of an owner, and the rows' column `owner` is an object.
+
+    Raises:
+        SqlError: UNSUPPORTED where that isn't one condition by itself, which the column would have to be compared for.
     """
-    for name, conditions in occurrence.conditions.items():
-        column, parameter = occurrence.column(name), step.method.parameter(name)
+    for parameter in step.method.parameters:
+        name = parameter.name
+        column = occurrence.column(name)
         hidden = column is not None and column.type in ("object", "array")
-        if hidden and parameter is not None and parameter.required:
-            for condition in conditions:
-                condition.replace(exp.true())
-                bound.changed = True
+        if not hidden or not parameter.required:
+            continue
+        conditions = occurrence.conditions.get(name, [])
+        named = {
+            c.name.casefold() for each in conditions for c in each.find_all(exp.Column)
+        }
+        if name in occurrence.links or len(conditions) != 1 or len(named) != 1:
+            message = (
+                f"{name} is both a parameter of {occurrence.resource.id} and a column of nested values, "
+                f"so it is given by one constant or a list of them: {name} = 'value', or {name} IN (…)"
+            )
+            raise SqlError(Code.UNSUPPORTED, message)
+        conditions[0].replace(exp.true())
+        bound.changed = True
 
 
 def _is_read_once(

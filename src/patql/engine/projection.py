@@ -89,8 +89,8 @@ def answer(
 
     stretches = fetch.each(take)
     if asked is not None:
-        at = read.index(asked[0])
-        if any(key != asked[1] for values, _ in stretches for key in values[at]):
+        at, wanted = read.index(asked[0]), str(asked[1])  # paths may call a number text
+        if any(str(key) != wanted for values, _ in stretches for key in values[at]):
             return None
     return Result(headings, Rows(stretches, decoder.schema, headings))
 
