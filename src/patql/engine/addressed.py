@@ -83,7 +83,19 @@ class Addressed:
                 f"by their key: WHERE takes {' and '.join(known) or 'nothing'} here, by = and IN alone"
             )
             raise SqlError(Code.UNSUPPORTED, message)
+        self._check(others)
         return parameter, others
+
+    def _check(self, others: Others) -> None:
+        if isinstance(others, exp.Query):
+            return
+        constants = Constants(self._state.relational)
+        for other in others:
+            if not constants.is_constant(other):
+                message = (
+                    f"{other.sql(DIALECT)} isn't one value for the whole statement"
+                )
+                raise SqlError(Code.UNSUPPORTED, message)
 
     def _parameter(self, name: str) -> Parameter | None:
         """The one of that name, or the one that selects by that column."""
@@ -98,12 +110,6 @@ class Addressed:
             found = query.run(others, self._state, execs=self._execs)
             return [row[0] for row in found.rows()]
         constants = Constants(self._state.relational)
-        for other in others:
-            if not constants.is_constant(other):
-                message = (
-                    f"{other.sql(DIALECT)} isn't one value for the whole statement"
-                )
-                raise SqlError(Code.UNSUPPORTED, message)
         return [constants.value(other) for other in others]
 
     def _argument(self, parameter: Parameter, value: object) -> Value | None:

@@ -3,15 +3,18 @@
 EXPLAIN asks no server for anything.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 
 from sqlglot import exp
 
-from patql.catalog.document import Method, Resource
+from patql.catalog.document import Column, Method, Resource
 from patql.engine import local, query
 from patql.engine.call import calling, looker
 from patql.engine.change import Changing, deleting
+from patql.engine.describe import describe, describe_method
+from patql.engine.dryrun import MASK
 from patql.engine.insert import Making
 from patql.engine.insert import prepare as prepare_source
 from patql.engine.lines import texts
@@ -22,27 +25,38 @@ from patql.engine.operators import (
     outlined,
     planned,
     returned,
+    scans,
 )
-from patql.engine.outline import at_once, listed, made, reading, request
+from patql.engine.outline import at_once, listed, made, reading, request, values
+from patql.engine.plan import Step
 from patql.engine.projection import fits
 from patql.engine.quantities import duration, number
 from patql.engine.query import Prepared
 from patql.engine.result import Result
+from patql.engine.show import show
 from patql.engine.state import State
 from patql.engine.statement import (
     Delete,
+    Describe,
+    DescribeMethod,
     Exec,
     Explain,
     Insert,
     Local,
     Query,
     Runnable,
+    Show,
+    ShowInsert,
     Update,
+    Use,
 )
 from patql.engine.target import Target
+from patql.engine.template import show_insert
 from patql.kernel.errors import Code, SqlError
 
 _LEFT = "compute: nothing"
+_QUOTED = re.compile(r"'(?:''|[^'])*(?:'|$)")
+"""A text in an expression, which may have been cut short."""
 
 
 def explain(statement: Explain, state: State) -> Result:
@@ -96,36 +110,77 @@ def _planned(statement: Runnable, told: _Told) -> Iterator[str]:
             yield from _insert(statement, told)
         case Update():
             changing = Changing(statement, state)
-            sets = f"sets: {listed([field.name for field in changing.fields])}"
             verb = "replace" if statement.replaces else "update"
-            yield from _changed(verb, changing.target, changing.selected, told, [sets])
+            reads = changing.target.reads(changing.selected)
+            for prepared in reads:
+                yield from _read(prepared, told, changing.fields)
+            yield from _changed(verb, changing.target, told, _sets(changing.fields))
         case Delete():
             target, selected = deleting(statement, state)
+            for prepared in target.reads(selected):
+                yield from _read(prepared, told)
             last = _last(target.resource, state)
-            yield from _changed("delete", target, selected, told, last)
+            yield from _changed("delete", target, told, last)
         case Exec():
             yield from _exec(statement, told)
         case _:
-            yield "tell what the documents say: no request"
+            _check(statement, state)
+            yield "no request: the documents tell it"
 
 
-def _read(prepared: Prepared, told: _Told) -> Iterator[str]:
-    """The steps of a query, then what is left to the relational engine; while the views are its own."""
+def _check(
+    statement: Show | ShowInsert | Describe | DescribeMethod | Use, state: State
+) -> None:
+    """What the documents tell can be told.
+
+    Raises:
+        SqlError: otherwise.
+    """
+    match statement:
+        case Show():
+            show(statement, state)
+        case ShowInsert():
+            show_insert(statement, state)
+        case Describe():
+            describe(statement, state)
+        case DescribeMethod():
+            describe_method(statement, state)
+        case Use():
+            pass
+
+
+def _read(
+    prepared: Prepared, told: _Told, sets: Sequence[Column] = ()
+) -> Iterator[str]:
+    """The steps of a query, then what is left to the relational engine; while the views are its own.
+
+    Args:
+        prepared: the query.
+        told: what is known of the whole.
+        sets: fields that its rows are the values of; texts in it may be secret by their schema.
+    """
+    operators = planned(_asked("FORMAT JSON", prepared, told.state))
     for step in prepared.steps:
         told.calls(step.method, step.instead.method if step.instead else None)
-        yield from reading(step, told.state, counts=prepared.counts)
-    if _is_left(prepared):
+        yield from _step(step, prepared, operators, told.state)
+    if prepared.chosen is not None and fits(prepared.chosen, prepared.columns):
         yield _LEFT
-        return
-    operators = planned(_asked("FORMAT JSON", prepared, told.state))
-    yield "compute"
-    yield from _indented(outlined(operators))
+    else:
+        secret = any(column.once or column.format == "password" for column in sets)
+        lines = outlined(operators)
+        yield "compute"
+        yield from _indented(map(_masked, lines) if secret else lines)
 
 
-def _is_left(prepared: Prepared) -> bool:
-    """Whether nothing is to be done with the rows."""
-    chosen = prepared.chosen
-    return chosen is not None and fits(chosen, prepared.columns)
+def _masked(line: str) -> str:
+    return _QUOTED.sub(f"'{MASK}'", line)
+
+
+def _step(
+    step: Step, prepared: Prepared, operators: tuple[Operator, ...], state: State
+) -> Iterator[str]:
+    unread = step.streamed and not scans(operators)
+    return reading(step, state, counts=prepared.counts, unread=unread)
 
 
 def _asked(how: str, prepared: Prepared, state: State) -> str:
@@ -154,25 +209,27 @@ def _local(statement: Local, told: _Told) -> Iterator[str]:
 def _insert(statement: Insert, told: _Told) -> Iterator[str]:
     state = told.state
     making = Making(statement, state)
+    fields = list(making.fields.values())
     source, method = statement.source, making.method
     rows = _rows(source)
     if source is not None:
         prepared = prepare_source(statement, source, state)
         if rows is None or prepared.steps:
-            yield from _read(prepared, told)
-    how = at_once(state)
-    many = f"one for each row of the query, {how}"
-    if rows is not None:
-        many = f"{rows:,}, one for each row, {how}" if rows > 1 else "1"
+            yield from _read(prepared, told, fields)
     told.calls(method)
     yield f"insert into {making.resource.id}"
     yield f"  method: {method.name}"
     yield f"  calls: {request(method)}"
-    if making.fields:
-        yield f"  sets: {listed([field.name for field in making.fields.values()])}"
-    yield f"  requests: {many}"
+    yield from _indented(_sets(fields))
+    how = at_once(state)
+    many = f"one for each row of the query, {how}"
+    yield f"  requests: {many if rows is None else _many(rows, how)}"
     if method.secrets:
         yield f"  shown once: {listed(method.secrets)}"
+
+
+def _many(requests: int, how: str) -> str:
+    return f"{requests:,}, {how}" if requests > 1 else f"{requests}"
 
 
 def _rows(source: exp.Query | None) -> int | None:
@@ -189,24 +246,29 @@ def _rows(source: exp.Query | None) -> int | None:
     return len(values.expressions) if plain and isinstance(values, exp.Values) else None
 
 
+def _sets(fields: Sequence[Column]) -> Iterator[str]:
+    if fields:
+        yield f"sets: {listed([field.name for field in fields])}"
+
+
 def _changed(
-    verb: str,
-    target: Target,
-    selected: Sequence[exp.Expr],
-    told: _Told,
-    more: Iterable[str],
+    verb: str, target: Target, told: _Told, more: Iterable[str]
 ) -> Iterator[str]:
-    method, state = target.method, told.state
-    for prepared in target.reads(selected):
-        yield from _read(prepared, told)
+    method, by, how = target.method, target.addressed, at_once(told.state)
     told.calls(method)
     yield f"{verb} rows of {target.resource.id}"
     yield f"  method: {method.name}"
     yield f"  calls: {request(method)}"
-    which = "row found"
-    if target.addressed is not None:
-        which = f"value that WHERE gives {listed(target.addressed)}"
-    yield f"  requests: one for each {which}, {at_once(state)}"
+    if by is None:
+        yield f"  requests: one for each row found, {how}"
+    elif by.queries:
+        yield f"  requests: one for each value that WHERE gives {listed(by.names)}, {how}"
+    else:
+        arguments = by.arguments()
+        for name in by.names:
+            given = dict.fromkeys(each[name] for each in arguments)
+            yield from _indented(f"with: {text}" for text in values({name: [*given]}))
+        yield f"  requests: {_many(len(arguments), how)}"
     yield from _indented(more)
 
 
@@ -227,8 +289,8 @@ def _exec(statement: Exec, told: _Told) -> Iterator[str]:
     yield f"call {resource.id}"
     yield f"  method: {method.name}, since EXEC names it"
     yield f"  calls: {request(method)}"
-    for name, value in arguments.items():
-        yield f"  with: {name} = {value}"
+    for text in values({name: [value] for name, value in arguments.items()}):
+        yield f"  with: {text}"
     if isinstance(statement.body, dict) and statement.body:
         yield f"  sets: {listed([*statement.body])}"
     yield "  requests: 1"
@@ -275,9 +337,9 @@ class _Analysis:
         self.prepared = prepared = query.prepare(
             tree, state, text=text, execs=statement.execs
         )
+        before = planned(_asked("FORMAT JSON", prepared, state))
         self.steps = [
-            list(reading(step, state, counts=prepared.counts))
-            for step in prepared.steps
+            list(_step(step, prepared, before, state)) for step in prepared.steps
         ]
         self.operators: tuple[Operator, ...] = ()
         self._state = state

@@ -65,6 +65,11 @@ def measured(text: str) -> tuple[Operator, ...]:
     return tuple(map(_operator, msgspec.json.decode(text).get("operator", ())))
 
 
+def scans(roots: tuple[Operator, ...]) -> bool:
+    """Whether any resource's rows are read: not where no row can meet the conditions."""
+    return any(each.is_scan or scans(each.inputs) for each in roots)
+
+
 def computing(roots: tuple[Operator, ...]) -> float:
     """Seconds that the operators took over all threads, without those that wait for rows."""
     return sum(

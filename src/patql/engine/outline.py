@@ -1,10 +1,11 @@
 """What a step will ask a server for, in words: the method and why it, how many requests, what is left to the server."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from patql.catalog.document import Access, Method
+from patql.engine.given import Value
 from patql.engine.meter import Meter
 from patql.engine.plan import Step
 from patql.engine.pushdown import Filter
@@ -15,16 +16,24 @@ from patql.kernel.secrets import redact
 NAMED = 5
 """How many values of a parameter, or other methods, are named."""
 
+LONGEST = 200
+"""Characters of a filter that are shown."""
+
 _OURS = "a server of ours"
+_MOST = "at most "
+_NONE = "none, since no row can be wanted"
 
 
-def reading(step: Step, state: State, *, counts: bool = False) -> Iterator[str]:
+def reading(
+    step: Step, state: State, *, counts: bool = False, unread: bool = False
+) -> Iterator[str]:
     """The lines about a step: what it reads, then, indented, how.
 
     Args:
         step: the step.
         state: what the statement runs with.
         counts: whether only the number of rows is wanted.
+        unread: whether no row will be, since none can meet the conditions.
     """
     view = ".".join(step.view)
     name = step.resource.id
@@ -34,7 +43,7 @@ def reading(step: Step, state: State, *, counts: bool = False) -> Iterator[str]:
         *(("not", text) for text in _others(step)),
         ("calls", request(step.method)),
         *(("with", text) for text in _given(step)),
-        ("requests", _requests(step, state, counts=counts)),
+        ("requests", _NONE if unread else _requests(step, state, counts=counts)),
         *_instead(step, state),
         *_pushed(step, state),
         ("columns", _columns(step)),
@@ -49,6 +58,16 @@ def reading(step: Step, state: State, *, counts: bool = False) -> Iterator[str]:
 def request(method: Method) -> str:
     """The request that calls a method, its parameters by name."""
     return f"{method.verb} {method.server or ''}{method.path}"
+
+
+def values(given: Mapping[str, Sequence[Value]]) -> Iterator[str]:
+    """Parameters, each with the values that it is given."""
+    for name, several in given.items():
+        more = len(several) - NAMED
+        told = [str(value) for value in several[:NAMED]]
+        told += [f"{more:,} more"] if more > 0 else []
+        each = "" if len(told) == 1 else "each of "
+        yield f"{name} = {each}{listed(told) if told else 'no value'}"
 
 
 def made(meters: Sequence[Meter]) -> str:
@@ -116,12 +135,8 @@ def _fed(step: Step) -> list[str]:
 
 def _given(step: Step) -> Iterator[str]:
     """The values of the parameters, or what will give them."""
-    for name, value in step.arguments.items():
-        yield f"{name} = {value}"
-    for name, values in step.values.items():
-        more = len(values) - NAMED
-        told = [*map(str, values[:NAMED]), *([f"{more:,} more"] if more > 0 else [])]
-        yield f"{name} = each of {listed(told) if told else 'no value'}"
+    given = {name: (value,) for name, value in step.arguments.items()}
+    yield from values({**given, **step.values})
     if step.feed is not None:
         yield f"{listed(_fed(step))} = each of {step.feed.sql()}"
 
@@ -129,7 +144,7 @@ def _given(step: Step) -> Iterator[str]:
 def _requests(step: Step, state: State, *, counts: bool) -> str:
     calls = prod(len(values) for values in step.values.values())
     if not calls:
-        return "none, since no value can meet the conditions"
+        return _NONE
     pages, is_one = _pages(step, state)
     if counts and (counted := _counted(step, state)):
         return counted
@@ -139,11 +154,13 @@ def _requests(step: Step, state: State, *, counts: bool) -> str:
     if step.feed is not None:
         several.append(f"each distinct value of {listed(_fed(step))}")
     if not several:
-        return pages if is_one else f"{pages}, {_pace(step, state)}"
+        is_few = is_one or pages.startswith(_MOST)
+        return pages if is_few else f"{pages}, {_pace(step, state)}"
     times = f"for {listed(several)}"
     if is_one and step.feed is None:
         return f"{calls:,}, one {times}, {at_once(state)}"
-    return f"{'one' if is_one else pages} {times}, {at_once(state)}"
+    each = f"one {times}" if is_one else f"{times} {pages}"
+    return f"{each}, {at_once(state)}"
 
 
 def _pace(step: Step, state: State) -> str:
@@ -166,11 +183,11 @@ def _pages(step: Step, state: State) -> tuple[str, bool]:
     theirs, ours = push.rows(own=known), push.rows(own=True)
     if theirs is not None:
         most = _most(theirs, rows)
-        return ("1", True) if most == 1 else (f"at most {most:,}", False)
+        return ("1", True) if most == 1 else (f"{_MOST}{most:,}", False)
     if ours is None:
         return whole, False
     least = _most(ours, rows) + 1  # the first page is asked for again
-    return f"{whole}; of {_OURS} at most {least:,}", False
+    return f"{whole}; of {_OURS} {_MOST}{least:,}", False
 
 
 def _most(limit: int, rows: int) -> int:
@@ -193,12 +210,16 @@ def _counted(step: Step, state: State) -> str:
 def _instead(step: Step, state: State) -> Iterator[tuple[str, str]]:
     """The list that is read where it is shorter."""
     calls = prod(len(values) for values in step.values.values())
-    if step.instead is None or (step.feed is None and calls <= state.concurrency):
+    listing = step.instead
+    if listing is None or (step.feed is None and calls <= state.concurrency):
         return
-    several = f"where that are more than {state.concurrency} requests"
-    listing = step.instead.method
-    told = f"{listing.name} ({request(listing)}), {several} and its first page tells that it has fewer pages"
-    yield "or", told
+    several = f"there are more than {state.concurrency} of these and "
+    if step.feed is None:
+        several = ""
+    shorter = f"where {several}its first page tells that it has fewer pages"
+    yield "or", f"{listing.method.name} ({request(listing.method)}), {shorter}"
+    for heading, text in _pushed(listing, state):
+        yield f"or with {heading}", text
 
 
 def _pushed(step: Step, state: State) -> Iterator[tuple[str, str]]:
@@ -225,9 +246,14 @@ def _pushed(step: Step, state: State) -> Iterator[tuple[str, str]]:
 def _filter(heading: str, filter_: Filter) -> Iterator[tuple[str, str]]:
     if filter_.json is not None:
         how = "exactly" if filter_.exact else "coarsely, and checked again"
-        yield heading, f"{json.dumps(filter_.json)} {how}"
+        asked = json.dumps(filter_.json)
+        yield heading, f"{_shortened(asked)} {how}"
     elif not filter_.exact:
         yield heading, "none, every condition is checked here"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _columns(step: Step) -> str:

@@ -29,7 +29,7 @@ class Target:
     Attributes:
         resource: that which is given.
         method: that which will.
-        addressed: the parameters by which WHERE names the rows, as far as it is known that they aren't read first.
+        addressed: what WHERE names the rows by, as far as it is known that they aren't read first.
 
     Raises:
         SqlError: no method can act on rows that are found so.
@@ -47,7 +47,7 @@ class Target:
         self._methods = methods
         self._state = state
         self._found: Found | None = None
-        self.addressed: list[str] | None = None
+        self.addressed: Addressed | None = None
         if methods and all(m.unsupported for m in methods):
             choose(resource, methods, methods[0].required)  # says why
         # A method that doesn't select by the key may act on more than the rows that were found.
@@ -95,7 +95,7 @@ class Target:
                 by = self._otherwise(error)
             else:
                 return
-        self.addressed = by.names
+        self.addressed = by
         constants = self._constants(selected)
         for tree in (*([constants] if constants else []), *by.queries):
             yield query.prepare(tree.copy(), self._state, execs=statement.execs)
