@@ -6,7 +6,7 @@ filters by what only ours knows, dates far ahead for "never", and text that comp
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
@@ -27,7 +27,6 @@ from patql.catalog.document import (
     Service,
 )
 from patql.engine.ports import Watch
-from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
 
 FILE = yaml.safe_load(Path(__file__).with_name("resources.yaml").read_text("utf-8"))

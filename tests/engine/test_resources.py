@@ -1,6 +1,6 @@
 """Every case of resources.yaml: the requests that a query makes of the shop, and its answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -33,9 +33,9 @@ def requests(case: dict[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def rows(result: Result, sql: str) -> list[Sequence[object]]:
-    """Its rows, sorted where the query doesn't order them."""
-    found = [list(row) for row in result.rows()]
+def in_order(rows: Iterable[Sequence[object]], sql: str) -> list[list[object]]:
+    """Rows as they are where a query orders them, else sorted."""
+    found = [list(row) for row in rows]
     return found if "ORDER BY" in sql else sorted(found, key=repr)
 
 
@@ -60,8 +60,8 @@ def test_case(case: dict[str, Any]) -> None:
             list(session.run(OURS))
             sent.clear()
         try:
-            for result in session.run(case["sql"]):
-                pass
+            for each in session.run(case["sql"]):
+                result = each
         except PatqlError as raised:
             error = raised
         assert sorted(sent) == requests(case)
@@ -69,9 +69,7 @@ def test_case(case: dict[str, Any]) -> None:
         if "columns" in case:
             assert [column.name for column in result.columns] == case["columns"]
         if "rows" in case:
-            wanted = case["rows"]
-            in_order = "ORDER BY" in case["sql"]
-            expected = wanted if in_order else sorted(wanted, key=repr)
-            assert rows(result, case["sql"]) == expected
+            expected = in_order(case["rows"], case["sql"])
+            assert in_order(result.rows(), case["sql"]) == expected
     assert case.get("says", "") in "\n".join([str(error or ""), *script.notes])
     assert script.notes == [] or error or "says" in case

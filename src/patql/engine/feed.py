@@ -113,10 +113,12 @@ def source_of(column: exp.Column, bound: Bound) -> exp.Expr | None:
     if source is not None:
         return source
     owner = bound.owner(column)
-    if owner is None and column.table and not column.args.get("db"):
-        nested = exp.column(column.table)
+    if owner is None and column.table and not column.args.get("catalog"):
+        nested = exp.column(column.table, table=column.db or None)
         nested.parent = column.parent
         owner = bound.owner(nested)
+        if owner is None and column.db:
+            return bound.scope.source_of(nested)
     return owner.table if owner else None
 
 
