@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ from patql.faces.console import demo
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 QUICK_START = (ROOT / "docs" / "quick-start.md").read_text("utf-8")
+EMBEDDED = (
+    "Without a server",
+    "Questions of tokens",
+    "Many at once",
+    "Several tables at once",
+    "Files in and out",
+    "Changes",
+    "Before it happens",
+    "Variables",
+    "Long lists, slow servers",
+    "Results",
+    "What is refused",
+)
+"""The parts of the quick start that ask the embedded authority."""
 
 
 def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,20 +111,35 @@ def test_second_door(shell: Shell) -> None:
 
 def commands(heading: str) -> list[str]:
     """The commands of a part of the quick start."""
+    return [command for command, _ in steps(heading)]
+
+
+def steps(heading: str) -> Iterator[tuple[str, str]]:
+    """The commands of a part of the quick start, each with what it is shown to print; empty where that isn't shown."""
     part = QUICK_START.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return re.findall(r"^    (patql .*)$", part, re.MULTILINE)
+    found = r"^    ((?:patql|printf) .*)$|^\$ (.*)\n((?:(?!\$ |```).*\n)*)"
+    for plain, shown, printed in re.findall(found, part, re.MULTILINE):
+        yield plain or shown, printed
+
+
+def usual(text: str) -> str:
+    """A text without what differs from run to run: secrets, times and versions."""
+    text = re.sub(r"pql_\w+", lambda found: "pql_".ljust(len(found[0]), "_"), text)
+    text = re.sub(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?", "MOMENT", text)
+    return re.sub(r"patql/[\d.]+", "patql/VERSION", text)
 
 
 @pytest.mark.slow
 def test_quick_start_statements(shell: Shell) -> None:
-    """Each statement of the quick start runs, in its order, on one embedded authority."""
-    parts = ("Without a server", "Questions of tokens", "Changes")
-    each = [command for part in parts for command in commands(part)]
-    assert len(each) >= 8
-    for command in each:
-        shell.run(command)
+    """Each statement of the quick start runs, in its order, on one embedded authority, and prints what is shown."""
+    each = [step for part in EMBEDDED for step in steps(part)]
+    assert len(each) >= 24
+    for command, shown in each:
+        printed = shell.run(f"{command} 2>&1" + " || true" * ("error[" in shown))
+        assert not shown or usual(printed).strip() == usual(shown).strip(), command
     assert (shell.folder / "tokens.csv").stat().st_mode & 0o777 == 0o600
     assert len((shell.folder / "ci.token").read_text().strip()) == 65
+    assert (shell.folder / "tokens.parquet").read_bytes().startswith(b"PAR1")
 
 
 @pytest.mark.slow
@@ -130,9 +160,10 @@ class Heard:
     def __init__(self) -> None:
         self.text = ""
 
-    def write(self, text: str) -> None:
+    def write(self, piece: str | bytes) -> None:
         """Keep it."""
-        self.text += text
+        assert isinstance(piece, str)
+        self.text += piece
 
     def settle(self) -> None:
         """It is here."""
@@ -146,10 +177,6 @@ def test_shown_output() -> None:
     heard = Heard()
     demo.run({"HOME": os.environ.get("HOME", "/")}, heard)
     (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
-
-    def usual(text: str) -> str:
-        text = re.sub(r"pql_\w+", lambda found: "pql_".ljust(len(found[0]), "_"), text)
-        return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "MOMENT", text)
 
     printed = usual(heard.text).strip().split("\n\n")
     parts = usual(shown).strip().split("\n\n")
