@@ -210,7 +210,7 @@ def count(step: Step, state: State) -> int | None:
         meter.answered(len(response.body))
         if exact:
             return page.results if page else None
-        if known or not listing.is_exact:
+        if known or transport.target not in state.versioned:
             return None
     return None
 

@@ -200,6 +200,8 @@ class Translator:
         if column is None or not self._constants.is_constant(constant):
             return None
         value = self._operand(column, constant)
+        if isinstance(value, str) and column.format == WIRE:
+            value, operator = _in_seconds(value, operator)
         if value is None:
             return None
         ordered = operator != "+eq"
@@ -219,9 +221,8 @@ class Translator:
         """The constant as the field is compared with it; None where the comparison isn't the server's."""
         if column.format == WIRE:
             wire = wire_form(self._constants.instant(constant))
-            if wire is None or len(wire) != len(self._horizon):
-                return None
-            return None if column.never and wire >= self._horizon else wire
+            late = wire is not None and column.never and wire >= self._horizon
+            return None if late else wire
         value = self._constants.value(constant)
         if isinstance(value, int) and not isinstance(value, bool):
             fits = column.type == "integer" and abs(value) < 2**63
@@ -248,6 +249,15 @@ class Translator:
         return Part(
             {column.name: {operator: self._horizon}}, exact=True, anywhere=False
         )
+
+
+def _in_seconds(wire: str, operator: str) -> tuple[str | None, str]:
+    """An instant to the second, as the rows' are, and how they compare with it; None where a fraction forbids that."""
+    whole, _, fraction = wire.partition(".")
+    if not fraction:
+        return whole, operator
+    told = {"+lt": "+lte", "+lte": "+lte", "+gt": "+gt", "+gte": "+gt"}.get(operator)
+    return (whole, told) if told else (None, operator)
 
 
 def _alternatives(node: exp.Expr) -> Iterator[exp.Expr]:
