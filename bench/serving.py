@@ -1,0 +1,73 @@
+"""A server of made-up rows on one core, and a client on another."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.pageserver import PAGES
+
+ROOT = Path(__file__).parent.parent
+TOKEN = "x"
+
+
+@contextmanager
+def serving(
+    pages: int = PAGES, latency: int = 0, *, own: bool = False
+) -> Generator[str]:
+    """The base URL of `bench.pageserver` in a process of its own; meanwhile this one, threads included, has another core."""
+    before = os.sched_getaffinity(0)
+    client, server = sorted(before)[:2]
+    arguments = [str(server), str(pages), str(latency), *(["own"] if own else [])]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.pageserver", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        os.sched_setaffinity(0, {client})
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v4"
+        finally:
+            os.sched_setaffinity(0, before)
+            process.terminate()
+
+
+def requests_made(base: str) -> int:
+    """How many requests the server at a base URL has had since this was last asked."""
+    with urllib.request.urlopen(f"{base.removesuffix('/v4')}/requests") as answer:
+        return int(answer.read())
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """How long a piece of work takes."""
+    begun = time.perf_counter()
+    work()
+    return (time.perf_counter() - begun) * 1000
+
+
+def compared(
+    what: str,
+    against: str,
+    bar: float | None,
+    measured: list[float],
+    baseline: list[float],
+    unit: str = "ms",
+) -> dict[str, Any]:
+    """One line of the table: the median of the ratios of rounds, each of which measured both."""
+    return {
+        "what": what,
+        "against": against,
+        "ratio": median(a / b for a, b in zip(measured, baseline, strict=True)),
+        "bar": bar,
+        "unit": unit,
+        "value": median(measured),
+        "baseline": median(baseline),
+    }
