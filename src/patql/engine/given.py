@@ -71,12 +71,6 @@ class Link:
         return self._place == "query"
 
     @property
-    def is_using(self) -> bool:
-        """Whether USING says so, which may mean a column of another table."""
-        join = self._node.parent
-        return isinstance(join, exp.Join) and bool(join.args.get("using"))
-
-    @property
     def expression(self) -> exp.Expr:
         """What gives the values: a query for a subquery's."""
         found: exp.Expr = self._node.args[self._place]

@@ -290,7 +290,7 @@ def _called(
         link
         for name, link in links.items()
         if (p := method.parameter(name))
-        and (p.required or (_is_no_column(p, occurrence) and not link.is_using))
+        and (p.required or _is_no_column(p, occurrence))
     ]
     shown = [p for p in method.parameters if _is_no_column(p, occurrence)]
     several = {n: v for n, v in taken.items() if len(v) != 1}
