@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -114,9 +114,9 @@ def commands(heading: str) -> list[str]:
     return [command for command, _ in steps(heading)]
 
 
-def steps(heading: str) -> Iterator[tuple[str, str]]:
-    """The commands of a part of the quick start, each with what it is shown to print; empty where that isn't shown."""
-    part = QUICK_START.split(f"## {heading}\n")[1].split("\n## ")[0]
+def steps(heading: str, page: str = QUICK_START) -> Iterator[tuple[str, str]]:
+    """The commands of a part of a page, each with what it is shown to print; empty where that isn't shown."""
+    part = page.split(f"## {heading}\n")[1].split("\n## ")[0]
     found = r"^    ((?:patql|printf) .*)$|^\$ (.*)\n((?:(?!\$ |```).*\n)*)"
     for plain, shown, printed in re.findall(found, part, re.MULTILINE):
         yield plain or shown, printed
@@ -129,14 +129,28 @@ def usual(text: str) -> str:
     return re.sub(r"patql/[\d.]+", "patql/VERSION", text)
 
 
+def check_shown(shell: Shell, each: Iterable[tuple[str, str]]) -> None:
+    """Run commands, which print what is shown."""
+    for command, shown in each:
+        printed = shell.run(f"{command} 2>&1" + " || true" * ("error[" in shown))
+        assert not shown or usual(printed).strip() == usual(shown).strip(), command
+
+
+@pytest.mark.slow
+def test_all_of_sql(shell: Shell) -> None:
+    """README's statements over a file print what it shows, once there is an embedded authority."""
+    shell.run("patql 'FROM linode.profile.profile'")
+    each = list(steps("All of SQL", README))
+    assert [bool(shown) for _, shown in each] == [False, True, True]
+    check_shown(shell, each)
+
+
 @pytest.mark.slow
 def test_quick_start_statements(shell: Shell) -> None:
     """Each statement of the quick start runs, in its order, on one embedded authority, and prints what is shown."""
     each = [step for part in EMBEDDED for step in steps(part)]
     assert len(each) >= 24
-    for command, shown in each:
-        printed = shell.run(f"{command} 2>&1" + " || true" * ("error[" in shown))
-        assert not shown or usual(printed).strip() == usual(shown).strip(), command
+    check_shown(shell, each)
     assert (shell.folder / "tokens.csv").stat().st_mode & 0o777 == 0o600
     assert len((shell.folder / "ci.token").read_text().strip()) == 65
     assert (shell.folder / "tokens.parquet").read_bytes().startswith(b"PAR1")
@@ -176,7 +190,7 @@ def test_shown_output() -> None:
     """README shows what `make demo` prints; only secrets and times differ from run to run."""
     heard = Heard()
     demo.run({"HOME": os.environ.get("HOME", "/")}, heard)
-    (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    shown, _ = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
 
     printed = usual(heard.text).strip().split("\n\n")
     parts = usual(shown).strip().split("\n\n")
