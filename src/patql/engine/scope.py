@@ -93,11 +93,11 @@ class Scope:
             return []
         where = select.args.get("where")
         found = list(conjuncts(where.this)) if where else []
-        own = joins.index(holder) if isinstance(holder, exp.Join) else -1
+        own = next((at for at, join in enumerate(joins) if join is holder), -1)
         for at, join in enumerate(joins):
-            if (at == own and join.side in ("", "LEFT")) or (
-                own < at and _drops_left(join)
-            ):
+            to_right = at == own and join.side in ("", "LEFT")
+            to_left = own < at and _drops_left(join) and _names_left(join, at)
+            if to_right or to_left:
                 found += _meeting(select, join, at)
         return found
 
@@ -243,6 +243,11 @@ def joins_of(select: exp.Select) -> list[exp.Join]:
 def _drops_left(join: exp.Join) -> bool:
     """Whether rows to the left of a join that don't meet its condition are lost."""
     return join.side == "RIGHT" or (join.side == "" and join.kind != "ANTI")
+
+
+def _names_left(join: exp.Join, at: int) -> bool:
+    """Whether the text tells which of the tables to the left a join's condition is about."""
+    return at == 0 or not join.args.get("using")
 
 
 def _meeting(select: exp.Select, join: exp.Join, at: int) -> list[exp.Expr]:
