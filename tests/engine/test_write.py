@@ -323,6 +323,64 @@ def test_insert_whose_answer_can_not_be_read() -> None:
     assert error.code is Code.BAD_RESPONSE
 
 
+WRONG: list[tuple[str, str, list[list[object]]]] = [
+    # what the server sends otherwise than it is documented, RETURNING, the rows
+    ('"size": "big"', "id, size, secret", [[1, "1", "s" * 16], [2, "big", "s" * 16]]),
+    ('"size": 2.5', "size, secret", [[1.0, "s" * 16], [2.5, "s" * 16]]),
+    ('"id": "two"', "id, secret", [["1", "s" * 16], ["two", "s" * 16]]),
+    ('"name": {"a": 1}', "name, secret", [["n1", "s" * 16], ['{"a": 1}', "s" * 16]]),
+    (
+        '"secret": 12345678901234567890',
+        "secret",
+        [["s" * 16], ["12345678901234567890"]],
+    ),
+    # RETURNING doesn't do with the wider type, and what must not be lost is given all the same
+    ('"size": "big"', "size + 1", [[1, "s" * 16], [2, "s" * 16]]),
+    ('"id": "two"', "id + 1", [["1", "s" * 16], ["two", "s" * 16]]),
+]
+
+
+@pytest.mark.parametrize(("wrong", "returning", "rows"), WRONG)
+def test_answers_that_contradict_the_document_are_delivered(
+    wrong: str, returning: str, rows: list[list[object]]
+) -> None:
+    """With their secrets, typed wider for all rows, which is told; whatever was made is counted."""
+    second = row(2)[:-1] + f", {wrong}}}".encode()
+    served = Served({"POST /things": [(200, row(1)), (200, second)]})
+    sql = f"INSERT INTO acme.store.things (name) VALUES ('a'), ('b') RETURNING {returning}"
+    results, error = run(served, sql, CREATE, script=(script := Script()))
+    (result,) = results
+    assert [list(each) for each in result.rows] == rows
+    assert (error is None) == ("+" not in returning)
+    assert [note for note in script.notes if "isn't always of the type" in note]
+    assert result.message == "2 rows inserted"
+
+
+@pytest.mark.parametrize(
+    ("sql", "changing"),
+    [
+        ("UPDATE acme.store.things SET name = 'x' WHERE id = 1 RETURNING size", PUT),
+        ("EXEC acme.store.things.put @thingId = 1", replace(PUT, sent=(SIZE,))),
+        ("EXEC acme.store.things.create", replace(CREATE, sent=(SIZE, SECRET))),
+    ],
+)
+def test_other_answers_are_read_as_they_come(sql: str, changing: Method) -> None:
+    """UPDATE and EXEC do more than once what was done: nothing is lost of what the server sends."""
+    answer = (200, b'{"size": "big", "secret": "ssssssssssssssss"}')
+    served = Served(
+        {
+            "GET /things": (200, ROWS),
+            "GET /things/1": (200, row(1)),
+            "PUT /things/1": answer,
+            "POST /things": answer,
+        }
+    )
+    results, error = run(served, sql, changing, script=(script := Script()))
+    assert error is None
+    assert results[-1].rows[0][0] == "big"
+    assert any("is read as VARCHAR" in note for note in script.notes)
+
+
 def test_undo_revokes_what_was_made(world: World) -> None:
     """For a secret that can't be delivered."""
     sql = "INSERT INTO linode.profile.tokens (label) VALUES ('a'), ('b')"

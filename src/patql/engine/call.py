@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import NoReturn
 
-import arro3.core as arrow
-from msgspec.structs import replace
 from sqlglot import exp
 
 from patql.catalog.document import Method, Resource
+from patql.engine.answers import Answers
 from patql.engine.called import called
 from patql.engine.change import warn_of_own
 from patql.engine.created import Created
@@ -41,7 +40,7 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
         return
     if method.verb == "DELETE":
         _look_before(resource, arguments, state)
-    sent = _as_sent(method)
+    sent = method.as_sent()
     provider, service, name = resource.id.split(".")
     table = exp.table_(name, service, provider, quoted=True)
     star = (exp.Star(),) if sent.columns else None
@@ -58,8 +57,12 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
     if not response.body or not sent.columns:
         yield Result(message=f"{method.name}: done")
         return
-    batch = Decoder(sent, sent.columns).read(response.body, where)
-    yield returning.rows(arrow.Table.from_batches([batch]))
+    answers = Answers(sent)
+    answers.add(0, response.body, where)
+    result = returning.rows(answers.table(), answers.types)
+    for note in returning.told(answers.types):
+        state.dialogue.note(note)
+    yield result
 
 
 def calling(
@@ -129,9 +132,3 @@ def looker(resource: Resource, arguments: Arguments) -> Method | None:
         if reader.verb == "GET" and keys and keys <= arguments.keys():
             return reader
     return None
-
-
-def _as_sent(method: Method) -> Method:
-    """The method with its response as one row: nothing unwrapped, and no date read as "never"."""
-    columns = tuple(replace(column, never=False) for column in method.sent)
-    return replace(method, columns=columns, object_key=None, paging=None)

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import arro3.core as arrow
 from sqlglot import exp
 
 from patql.catalog.document import Access, Column, Method, Resource
+from patql.engine.answers import Answers
 from patql.engine.bind import resolve
 from patql.engine.constants import Constants
 from patql.engine.created import counted
-from patql.engine.decode import Decoder
 from patql.engine.found import Match
 from patql.engine.request import build, is_missing, locate, refuse
 from patql.engine.result import Result
@@ -50,7 +49,7 @@ def update(statement: Update, state: State) -> Iterator[Result]:
         yield target.preview(requests, matches)
         return
     acted = _Acted(target, matches, requests, state)
-    yield from acted.told(done, lambda: _changed(method, acted, returning))
+    yield from acted.told(done, lambda: _changed(method, acted, returning, state))
 
 
 def delete(statement: Delete, state: State) -> Iterator[Result]:
@@ -172,14 +171,14 @@ class _Acted:
         if self._interrupted:
             raise KeyboardInterrupt
 
-    def batch(self, at: int, decoder: Decoder) -> arrow.RecordBatch:
-        """The row that the answer at a position holds.
+    def read(self, at: int, answers: Answers) -> None:
+        """Have the row read that the answer at a position holds.
 
         Raises:
             PatqlError: BAD_RESPONSE.
         """
         where = locate(self._transport, self._requests[at])
-        return decoder.read(self.answers[at].body, where)
+        answers.add(at, self.answers[at].body, where)
 
     def told(self, done: str, returned: Callable[[], Result]) -> Iterator[Result]:
         """What was done, with the rows that are returned of it; where RETURNING fails on them, then the error."""
@@ -203,13 +202,19 @@ class _Acted:
         return True
 
 
-def _changed(method: Method, acted: _Acted, returning: Returning) -> Result:
+def _changed(
+    method: Method, acted: _Acted, returning: Returning, state: State
+) -> Result:
     """The rows as the responses of an UPDATE hold them, as far as the statement returns them."""
     if not returning.wanted:
         return Result()
-    decoder = Decoder(method, method.columns)
-    batches = [acted.batch(at, decoder) for at in acted.done]
-    return returning.rows(arrow.Table.from_batches(batches, schema=decoder.schema))
+    answers = Answers(method)
+    for at in acted.done:
+        acted.read(at, answers)
+    result = returning.rows(answers.table(), answers.types)
+    for note in returning.told(answers.types):
+        state.dialogue.note(note)
+    return result
 
 
 def _bodies(

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-import arro3.core as arrow
-
 from patql.catalog.document import Access, Method, Resource
-from patql.engine.decode import Decoder
+from patql.engine.answers import Answers
 from patql.engine.found import key_argument
 from patql.engine.given import Value
 from patql.engine.plan import choose
@@ -31,13 +29,14 @@ class Created:
         self._resource = resource
         self._returning = returning
         self._state = state
-        self._decoder = Decoder(method, method.columns, resource.key)
-        self._batches: dict[int, arrow.RecordBatch] = {}
+        named = any(column.name == resource.key for column in method.columns)
+        self._answers = Answers(method, resource.key if named else None)
+        self._made = 0
         self._rows: dict[int, list[tuple[Value, Arguments]]] = {}
         self._notes: list[str] = []
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return self._made
 
     def add(
         self, at: int, arguments: Arguments, response: Response, where: str
@@ -53,36 +52,34 @@ class Created:
         Raises:
             PatqlError: BAD_RESPONSE.
         """
-        if not response.body and not self._returning.wanted:
-            self._batches[at] = self._decoder.batch(self._decoder.columns(), where)
-            return
-        rows = self._decoder.decode(response.body, where).rows
-        columns = self._decoder.columns()
-        self._decoder.extend(columns, rows)
-        self._batches[at] = self._decoder.batch(columns, where)
-        self._rows[at] = [(key, arguments) for key in self._decoder.keys(rows)]
+        if response.body or self._returning.wanted:
+            keys = self._answers.add(at, response.body, where)
+            self._rows[at] = [(key, arguments) for key in keys]
+        self._made += 1
         if note := response.header(NOTE):
             self._notes.append(note.decode("latin-1"))
 
     def results(self) -> Iterator[Result]:
         """The rows as the statement returns them; where its RETURNING fails on them, their secrets and then the error."""
-        batches = [self._batches[at] for at in sorted(self._batches)]
-        table = arrow.Table.from_batches(batches, schema=self._decoder.schema)
+        table = self._answers.table()
+        types = self._answers.types
         failure: PatqlError | None = None
         once = self._returning.once
         try:
-            result = self._returning.rows(table)
+            result = self._returning.rows(table, types)
         except PatqlError as error:
             failure = error
             result = self._returning.secrets(table)
             once = self._returning.once_at_least
         for note in self._notes:
             self._state.dialogue.note(note)
-        for name in self._returning.added if self._batches else ():
+        for note in self._returning.told(types):
+            self._state.dialogue.note(note)
+        for name in self._returning.added if self._made else ():
             self._state.dialogue.note(
                 f"{name} is returned too: keep it, it can't be had again"
             )
-        result.message = counted(len(self._batches), "inserted")
+        result.message = counted(self._made, "inserted")
         result.once = once
         result.undo = self.undo if once and any(self._rows.values()) else None
         yield result

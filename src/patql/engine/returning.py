@@ -1,20 +1,28 @@
 """RETURNING: a query over the rows that responses hold, in which a one-time secret is never left out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import arro3.core as arrow
+from msgspec.structs import replace
 from sqlglot import exp
 
 from patql.catalog.document import Method, Resource
 from patql.engine import query
 from patql.engine.plan import Step
+from patql.engine.reading import widening
 from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.scope import bare
 from patql.engine.state import State
 from patql.kernel.errors import Code, SqlError
 
 Projections = tuple[exp.Expr, ...]
+
+_NUMBERS = {
+    str(arrow.DataType.int64()): "BIGINT",
+    str(arrow.DataType.float64()): "DOUBLE",
+}
+"""DuckDB's types of Arrow's, where they aren't text."""
 
 
 class Returning:
@@ -53,7 +61,7 @@ class Returning:
         self.added = tuple(
             name for name in secrets if not any(_shows(p, name) for p in given)
         )
-        key = (resource.key,) if resource.key else ()
+        key = tuple(c.name for c in method.columns if c.name == resource.key)
         keys = key if self.added and projections is None else ()
         self._projections = (
             *given,
@@ -61,6 +69,7 @@ class Returning:
         )
         self._fallback = (*key, *secrets)
         self.once_at_least = tuple(range(len(key), len(self._fallback)))
+        self._resource = resource
         self._step = Step(
             tuple(resource.id.split(".")),
             method,
@@ -70,7 +79,7 @@ class Returning:
             None,
             resource,
         )
-        self._prepared = self._prepare(self._projections) if self._projections else None
+        self._prepared = self._prepare(self._step) if self._projections else None
         self.once = _positions(self._projections, method)
 
     @property
@@ -78,15 +87,24 @@ class Returning:
         """Whether the statement returns rows at all."""
         return self._prepared is not None
 
-    def rows(self, table: arrow.Table) -> Result:
-        """The result over these rows; without columns where the statement returns none.
+    def told(self, types: Mapping[str, str]) -> Iterator[str]:
+        """The sentences about columns that have become wider than their document says."""
+        for column in self._step.columns:
+            if wider := types.get(column.name):
+                yield widening(self._resource.id, column, wider)
+
+    def rows(self, table: arrow.Table, types: Mapping[str, str]) -> Result:
+        """The result over these rows, with wider types of columns than documented; no columns where nothing is returned.
 
         Raises:
             SqlError: the clause fails on the data; `secrets` still gives what must not be lost.
         """
         if self._prepared is None:
             return Result()
-        result = query.answer(self._prepared, self._state, [table])
+        prepared = self._prepared
+        if types:
+            prepared = self._prepare(replace(self._step, types=types))
+        result = query.answer(prepared, self._state, [table])
         if (given := len(result.rows())) != table.num_rows:
             message = f"RETURNING gave {given} rows for {table.num_rows}"
             raise SqlError(Code.EVALUATION, message)
@@ -94,16 +112,17 @@ class Returning:
 
     def secrets(self, table: arrow.Table) -> Result:
         """The key and the one-time secrets of these rows, whatever the clause says, and whatever has been stopped."""
-        kinds = {column.name: column.type for column in self._step.method.columns}
+        kept = table.select(list(self._fallback))
         columns = tuple(
-            ResultColumn(name, "BIGINT" if kinds[name] == "integer" else "VARCHAR")
-            for name in self._fallback
+            ResultColumn(f.name, _NUMBERS.get(str(f.type), "VARCHAR"))
+            for f in map(kept.schema.field, self._fallback)
         )
-        return Result(columns, _Plain(table.select(list(self._fallback))))
+        return Result(columns, _Plain(kept))
 
-    def _prepare(self, projections: Projections) -> query.Prepared:
-        tree = exp.select(*(p.copy() for p in projections)).from_(self._table.copy())
-        return query.prepare(tree, self._state, steps=(self._step,))
+    def _prepare(self, step: Step) -> query.Prepared:
+        chosen = (projection.copy() for projection in self._projections)
+        tree = exp.select(*chosen).from_(self._table.copy())
+        return query.prepare(tree, self._state, steps=(step,))
 
 
 class _Plain:
