@@ -84,10 +84,11 @@ def settled(work: Callable[[], T], state: State) -> T:
         try:
             return work()
         except WideningError as found:
+            described = {c.name: c for m in found.resource.methods for c in m.columns}
             for name, kind in found.wider.items():
                 state.widened[found.resource.id, name] = kind
-                column = next(c for c in found.resource.columns if c.name == name)
-                state.dialogue.note(widening(found.resource.id, column, kind))
+                note = widening(found.resource.id, described[name], kind)
+                state.dialogue.note(note)
     try:
         return work()
     except WideningError as found:
