@@ -55,6 +55,27 @@ def test_rows_of_another_statement_are_never_an_empty_answer() -> None:
     relational.close()
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_view_that_cant_be_made_changes_nothing(*, before: bool) -> None:
+    """Neither what was published before, nor what is published since; nothing of it is left."""
+    relational = Relational()
+    if before:
+        relational.publish(VIEW, table(1), "id")
+    text = table("a", of=arrow.DataType.string())
+    with pytest.raises(SqlError, match="nothing"):
+        relational.publish(VIEW, text, "nothing")
+    if before:
+        assert relational.run(ITEMS)[1].fetchall() == [(1, "BIGINT")]
+    relational.publish(("shop", "stock", "others"), table(), "id")
+    relational.publish(VIEW, table(1, 2), "id")
+    assert relational.run(ITEMS)[1].fetchall() == [(2, "BIGINT")]
+    assert not relational.has_table(("nothing",))
+    shown = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    names = [name for (name,) in relational.run(shown)[1].fetchall()]
+    assert len(names) == 4, names
+    relational.close()
+
+
 def test_no_progress_is_printed() -> None:
     """DuckDB would print it on standard output, among the rows."""
     relational = Relational()

@@ -149,6 +149,7 @@ class Relational:
         self._providers = set[str]()
         self._schemas = set[tuple[str, str]]()
         self._published = dict[str, _Source]()
+        self._sources = 0
         self._prefix = (
             f"patql_{os.urandom(8).hex()}_"  # so that no local table has such a name
         )
@@ -227,7 +228,11 @@ class Relational:
         self._knows_now = True
 
     def publish(self, view: Sequence[str], table: ArrowStream, projection: str) -> None:
-        """Make a table readable as `view` (provider, service, resource), through a projection."""
+        """Make a table readable as `view` (provider, service, resource), through a projection.
+
+        Raises:
+            SqlError: it can't be, and what was published before stays as it was.
+        """
         provider, service, resource = map(quote, view)
         self._require_schema(provider, service)
         target = f"{provider}.{service}.{resource}"
@@ -236,15 +241,26 @@ class Relational:
             table.schema,
             projection,
         ):
-            name = source.name if source else f"{self._prefix}{len(self._published)}"
-            source = _Source(name, table.schema, projection)
-            self._connection.register(name, source)
-            self._connection.execute(
-                f"CREATE OR REPLACE VIEW {target} AS SELECT {projection} FROM {name}"
-            )
+            former, self._sources = source, self._sources + 1
+            source = _Source(f"{self._prefix}{self._sources}", table.schema, projection)
+            self._define(target, source)
+            if former is not None:
+                self._connection.unregister(former.name)
             self._published[target] = source
             self._bound = None
         source.rows = table
+
+    def _define(self, target: str, source: _Source) -> None:
+        name, projection = source.name, source.projection
+        self._connection.register(name, source)
+        try:
+            with translated(placed=False):
+                self._connection.execute(
+                    f"CREATE OR REPLACE VIEW {target} AS SELECT {projection} FROM {name}"
+                )
+        except BaseException:
+            self._connection.unregister(name)
+            raise
 
     def clear(self) -> None:
         """Forget what was published, and free its memory; results that were run keep their rows."""
