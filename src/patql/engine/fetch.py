@@ -112,9 +112,14 @@ class Fetch:
         """What is to be told of the rows, once they are read."""
         if not self._missing:
             return []
-        told = f"{len(self._missing)} of {len(self._calls)} requests for {self.step.resource.id} were answered 404"
+        count, of = len(self._missing), f"{len(self._calls)} requests for"
+        first = self._name(self._missing[0])
+        if count == 1:
+            return [
+                f"1 of {of} {self.step.resource.id} was answered 404, so that there are no rows for it: {first}"
+            ]
         return [
-            f"{told}, so that there are no rows for them: {self._name(self._missing[0])} is the first"
+            f"{count} of {of} {self.step.resource.id} were answered 404, so that there are no rows for them: {first} is the first"
         ]
 
     def _name(self, request: Request) -> str:
