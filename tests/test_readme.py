@@ -52,6 +52,18 @@ def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(block.strip().splitlines()) <= 5
 
 
+def test_python_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick start's session, on an embedded authority of its own."""
+    (block,) = re.findall(r"```python\n(.*?)```", QUICK_START, re.DOTALL)
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    monkeypatch.setenv("PATQL_DATA_DIR", str(tmp_path))
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        exec(block, {})
+    assert told.getvalue() == "[(1, 'root')]\n"
+
+
 STOP = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
