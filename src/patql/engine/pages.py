@@ -15,9 +15,11 @@ from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response, query_string
 
 _LINK = re.compile(
-    r'<([^<>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]*))?)*)'
+    r'<([^<>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)'
 )
-_NEXT = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
+_PARAMETER = re.compile(
+    r';\s*([^\s=;,]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?'
+)
 
 
 def next_request(
@@ -37,6 +39,9 @@ def next_request(
         response: the page.
         found: what its body holds at the cursor's key.
         base: the URL that paths are relative to, without trailing slash; empty where there is none.
+
+    Raises:
+        PatqlError: BAD_RESPONSE where the page names what is no URL.
     """
     if cursor.source == "header":
         header = response.header(cursor.key.lower().encode())
@@ -64,8 +69,11 @@ def check_moved(request: Request, following: Request, where: str) -> None:
 def _linked(header: str) -> str | None:
     """The URL of `rel=next` in a Link header (RFC 8288, section 3)."""
     for url, parameters in _LINK.findall(header):
-        relation = _NEXT.search(parameters)
-        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
+        named = _PARAMETER.findall(parameters)
+        relations = (
+            quoted or bare for name, quoted, bare in named if name.lower() == "rel"
+        )
+        if "next" in next(relations, "").lower().split():
             return str(url)
     return None
 
@@ -85,11 +93,19 @@ def _with_token(cursor: Cursor, first: Request, token: str) -> Request:
 
 
 def _at(last: Request, url: str, base: str) -> Request:
-    """The request for a URL, on the server of the last one."""
+    """The request for a URL, on the server of the last one.
+
+    Raises:
+        PatqlError: BAD_RESPONSE where it is no URL.
+    """
     prefix = urlsplit(base).path
     here = f"{prefix}{last.path}" + (f"?{last.query}" if last.query else "")
-    target = urlsplit(urljoin(f"http://server{here}", url))
-    path = target.path or "/"
+    try:
+        target = urlsplit(urljoin(f"http://server{here}", url))
+    except ValueError:
+        message = f"the next page is said to be at {url!r}, which is no URL"
+        raise PatqlError(Code.BAD_RESPONSE, message) from None
+    path = f"/{target.path.removeprefix('/')}"  # else it could lengthen the host's name
     if path.startswith(f"{prefix}/"):
         return replace(last, path=path[len(prefix) :], query=target.query)
     root = base.removesuffix(prefix) or None
