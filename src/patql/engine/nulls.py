@@ -20,11 +20,13 @@ def is_strict(expression: exp.Expr) -> bool:
 
 
 def rejects_null(condition: exp.Expr) -> bool:
-    """Whether a condition isn't met wherever a column in it is NULL."""
+    """Whether a condition isn't met where all columns in it are NULL."""
     if isinstance(condition, exp.Paren):
         return rejects_null(condition.this)
     if isinstance(condition, (exp.And, exp.Or)):
         return rejects_null(condition.this) and rejects_null(condition.expression)
     if not isinstance(condition, _COMPARISONS) or condition.args.get("query"):
+        return False
+    if condition.find(exp.Column) is None:
         return False
     return all(is_strict(part) for part in condition.iter_expressions())

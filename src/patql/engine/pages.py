@@ -5,6 +5,7 @@ send a credential elsewhere.
 """
 
 import re
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -85,7 +86,7 @@ def _with_token(cursor: Cursor, first: Request, token: str) -> Request:
             header = (cursor.parameter.lower().encode(), token.encode())
             return replace(first, headers=[*first.headers, header])
         case "body":
-            body = msgspec.json.decode(first.body) if first.body else {}
+            body: dict[str, Any] = msgspec.json.decode(first.body or b"{}")
             return replace(first, body=msgspec.json.encode({**body, **dict(pair)}))
         case _:
             query = "&".join(filter(None, (first.query, query_string(pair))))
