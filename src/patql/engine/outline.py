@@ -103,7 +103,8 @@ def _why(step: Step, state: State) -> str:
     reasons = [f"the query gives {listed(constant)}"] if constant else []
     if step.feed is not None:
         fed = listed([link.parameter.name for link in step.feed.links])
-        reasons.append(f"rows of {listed(step.feed.tables()) or 'it'} give {fed}")
+        tables = step.feed.tables() or ["the query itself"]
+        reasons.append(f"rows of {listed(tables)} give {fed}")
     if reasons:
         return f"since {listed(reasons)}"
     free = [m for m in readers if not m.required]
@@ -155,7 +156,8 @@ def _requests(step: Step, state: State, *, counts: bool) -> str:
         several.append(f"each distinct value of {listed(_fed(step))}")
     if not several:
         is_few = is_one or pages.startswith(_MOST)
-        return pages if is_few else f"{pages}, {_pace(step, state)}"
+        told = pages if is_few else f"{pages}, {_pace(step, state)}"
+        return f"{told}{_fewer(step, state)}"
     times = f"for {listed(several)}"
     if is_one and step.feed is None:
         return f"{calls:,}, one {times}, {at_once(state)}"
@@ -180,14 +182,24 @@ def _pages(step: Step, state: State) -> tuple[str, bool]:
     if push is None or not isinstance(rows, int):
         return whole, False
     known = _is_ours(step, state)
-    theirs, ours = push.rows(own=known), push.rows(own=True)
-    if theirs is not None:
-        most = _most(theirs, rows)
-        return ("1", True) if most == 1 else (f"{_MOST}{most:,}", False)
-    if ours is None:
+    limit = push.rows(own=known)
+    if limit is None:
         return whole, False
-    least = _most(ours, rows) + 1  # the first page is asked for again
-    return f"{whole}; of {_OURS} {_MOST}{least:,}", False
+    most = _most(limit, rows)
+    return ("1", True) if most == 1 else (f"{_MOST}{most:,}", False)
+
+
+def _fewer(step: Step, state: State) -> str:
+    """How many requests are enough where the server turns out to be one of ours."""
+    paging, push = step.method.paging, step.push
+    if paging is None or push is None or _is_ours(step, state):
+        return ""
+    rows = step.arguments.get(paging.size or "", paging.size_maximum)
+    limit = push.rows(own=True)
+    if push.rows(own=False) is not None or limit is None or not isinstance(rows, int):
+        return ""
+    most = _most(limit, rows) + 1  # its first page is asked for anew
+    return f"; of {_OURS} {_MOST}{most:,}"
 
 
 def _most(limit: int, rows: int) -> int:
@@ -231,7 +243,7 @@ def _pushed(step: Step, state: State) -> Iterator[tuple[str, str]]:
     if known or push.anywhere == push.own:
         yield from _filter("filter", push.own)
     else:
-        yield from _filter("filter", push.anywhere)
+        yield from _filter("filter for any server", push.anywhere)
         yield from _filter(f"filter for {_OURS}", push.own)
     if push.order is not None and push.limit is not None:
         name, down = push.order
