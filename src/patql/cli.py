@@ -117,7 +117,7 @@ def _describe_running(parser: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--dry-run",
         action="store_true",
-        help="print the requests that would change something, and send none of them",
+        help="print the requests that would change something, and send none of them; nor is a file or a --local table changed",
     )
     options.add_argument("--yes", action="store_true", help="answer every question yes")
     options.add_argument(

@@ -336,6 +336,53 @@ def test_files(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         run(session, "FROM 'https://example.com/x.csv'")
 
 
+FROM = "SELECT id, label FROM linode.profile.tokens"
+LASTING: list[tuple[str, bool, str]] = [
+    # statement, whether --local is given, what is told
+    (f"COPY ({FROM}) TO 'FOLDER/out.csv'", False, "COPY to FOLDER/out.csv isn't run"),
+    (f"CREATE TABLE new AS {FROM}", True, "CREATE TABLE new isn't run"),
+    ("CREATE TABLE new (id INTEGER)", True, "CREATE TABLE new isn't run"),
+    ("INSERT INTO kept VALUES (9)", True, "INSERT kept isn't run"),
+    ("UPDATE kept SET id = 9", True, "UPDATE kept isn't run"),
+    ("DELETE FROM kept", True, "DELETE kept isn't run"),
+    ("DROP TABLE kept", True, "DROP TABLE kept isn't run"),
+    ("CREATE TABLE new AS SELECT 1 AS id", False, "table new made"),
+]
+
+
+@pytest.mark.parametrize(("sql", "lasts", "told"), LASTING)
+def test_dry_run_leaves_what_lasts(
+    opened: Open, tmp_path: Path, sql: str, told: str, *, lasts: bool
+) -> None:
+    """It says what it would do; tables that go with the session are made, for those who read them."""
+    file = tmp_path / "kept.duckdb"
+    if lasts:
+        with duckdb.connect(file) as made:
+            made.execute("CREATE TABLE kept AS SELECT 7 AS id")
+    dry = opened(files=True, dry_run=True, local=file if lasts else None)
+    sql = sql.replace("FOLDER", str(tmp_path))
+    (message,) = run(dry, sql)
+    assert told.replace("FOLDER", str(tmp_path)) in message
+    assert not (tmp_path / "out.csv").exists()
+    if lasts:
+        assert run(dry, "SHOW TABLES") == [("kept",)]
+        assert run(dry, "FROM kept") == [(7,)]
+
+
+def test_dry_run_checks_what_it_leaves(opened: Open, tmp_path: Path) -> None:
+    """What can't be run as written is an error, and nothing is asked of a server."""
+    dry = opened(files=True, dry_run=True)
+    sql = f"COPY (SELECT nothing FROM linode.profile.tokens) TO '{tmp_path}/out.csv'"
+    with pytest.raises(PatqlError, match="no column nothing"):
+        run(dry, sql)
+
+
+def test_tables_of_providers_are_no_local_tables(opened: Open) -> None:
+    """However many of them have been read."""
+    sql = "CREATE TABLE mine AS SELECT max(label) AS m FROM linode.profile.tokens WHERE id % 2 = 0"
+    assert run(opened(), f"{sql}; SHOW TABLES") == [("mine",)]
+
+
 def test_use_completes_what_is_described_and_called(opened: Open) -> None:
     """SHOW, DESCRIBE and EXEC take names that USE completes; what USE refuses leaves what was set."""
     session = opened()

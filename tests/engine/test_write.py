@@ -198,6 +198,39 @@ def test_delete_stops_after_a_failure_and_counts() -> None:
     assert served.sent == ["GET /things", "DELETE /things/1", "DELETE /things/2"]
 
 
+@pytest.mark.parametrize(
+    ("shown", "reads", "warned"),
+    [
+        ({"secret": "s" * 16}, ["GET /things/1"], True),
+        ({"secret": 5}, ["GET /things/1"], False),
+        ({"secret": "another"}, ["GET /things/1"], False),
+    ],
+)
+def test_own_token_where_rows_are_named_and_not_found(
+    shown: dict[str, object], reads: list[str], *, warned: bool
+) -> None:
+    """It is looked at before it is deleted, although the statement reads nothing."""
+    served = Served(
+        {
+            "GET /things/1": (
+                200,
+                msgspec.json.encode({"id": 1, "name": "n", **shown}),
+            ),
+            "DELETE /things/1": (200, b"{}"),
+        }
+    )
+    served.acting = "s" * 16
+    remover = replace(REMOVE, parameters=(replace(KEY, key_column=None),))
+    sql = "DELETE FROM acme.store.things WHERE thingId = 1"
+    script = Script()
+    script.consent = True
+    results, error = run(served, sql, remover, script=script)
+    assert error is None
+    assert [result.message for result in results] == ["1 row deleted"]
+    assert served.sent == [*reads, "DELETE /things/1"]
+    assert any("itself uses" in note for note in script.notes) is warned
+
+
 def test_row_that_is_gone_meanwhile_is_not_counted() -> None:
     """Someone else was quicker: nothing is left to do, and nothing was done."""
     answers: dict[str, Answer | list[Answer]] = {

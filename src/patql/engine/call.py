@@ -8,10 +8,10 @@ from sqlglot import exp
 from patql.catalog.document import Method, Resource
 from patql.engine.answers import Answers
 from patql.engine.called import called
-from patql.engine.change import warn_of_own
+from patql.engine.change import is_own, warn_of_own
 from patql.engine.created import Created
-from patql.engine.decode import Decoder
 from patql.engine.dryrun import preview
+from patql.engine.found import Match
 from patql.engine.given import Arguments
 from patql.engine.plan import choose
 from patql.engine.ports import Transport
@@ -24,7 +24,6 @@ from patql.engine.values import distinct, encode, field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request, Response
 from patql.kernel.interrupts import held_off
-from patql.kernel.secrets import SHOWN
 
 
 def call(statement: Exec, state: State) -> Iterator[Result]:
@@ -110,25 +109,5 @@ def _refuse(variable: Variable) -> NoReturn:
 
 def _look_before(resource: Resource, arguments: Arguments, state: State) -> None:
     """Look at the row that is about to be deleted: it may be the token that this session uses."""
-    transport = state.transport_of(resource)
-    if transport.acting is None:
-        return
-    reader = looker(resource, arguments)
-    if reader is None:
-        return
-    shown = [column for column in reader.columns if column.once]
-    response = send(transport, build(reader, arguments))
-    if response.status == 200 and shown:
-        decoder = Decoder(reader, shown[:1], shown[0].name)
-        tokens = decoder.keys(decoder.decode(response.body, reader.name).rows)
-        if any(str(text)[:SHOWN] == transport.acting for text in tokens):
-            warn_of_own(resource, state)
-
-
-def looker(resource: Resource, arguments: Arguments) -> Method | None:
-    """What reads the row that is about to be deleted."""
-    for reader in resource.methods:
-        keys = {p.name for p in reader.parameters if p.key_column}
-        if reader.verb == "GET" and keys and keys <= arguments.keys():
-            return reader
-    return None
+    if is_own(Match(arguments), resource, state):
+        warn_of_own(resource, state)

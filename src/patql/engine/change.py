@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from msgspec.structs import replace
 from sqlglot import exp
 
 from patql.catalog.document import Access, Column, Method, Resource
@@ -10,7 +11,8 @@ from patql.engine.bind import resolve
 from patql.engine.constants import Constants
 from patql.engine.created import counted
 from patql.engine.found import Match
-from patql.engine.request import build, is_missing, locate, refuse
+from patql.engine.given import Arguments
+from patql.engine.request import build, is_missing, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.send import Sending
@@ -62,9 +64,7 @@ def delete(statement: Delete, state: State) -> Iterator[Result]:
     resource = target.resource
     _consent(statement.where, "DELETE", "deletes", resource, state)
     found = target.matches(selected)
-    acting = [
-        at for at, match in enumerate(found) if _is_acting(match, resource, state)
-    ]
+    acting = [at for at, match in enumerate(found) if is_own(match, resource, state)]
     order = [*(at for at in range(len(found)) if at not in acting), *acting]
     matches = [found[at] for at in order]
     requests = [build(target.method, match.arguments) for match in matches]
@@ -279,9 +279,36 @@ def _consent(
         raise SqlError(Code.UNBOUNDED, message)
 
 
-def _is_acting(match: Match, resource: Resource, state: State) -> bool:
+def is_own(match: Match, resource: Resource, state: State) -> bool:
+    """Whether a row is the token that this session uses; it is read where nothing was read of it."""
     acting = state.transport_of(resource).acting
-    return acting is not None and any(str(text)[:SHOWN] == acting for text in match.row)
+    if acting is None:
+        return False
+    shown = match.row or _shown(match.arguments, resource, state)
+    return any(str(text)[:SHOWN] == acting for text in shown)
+
+
+def _shown(arguments: Arguments, resource: Resource, state: State) -> Sequence[object]:
+    """What the server shows of a row's secret, as far as it can be read by these arguments."""
+    reader = looker(resource, arguments)
+    if reader is None:
+        return ()
+    response = send(state.transport_of(resource), build(reader, arguments))
+    if response.status != 200:
+        return ()
+    secret = next(column for column in reader.columns if column.once)
+    answers = Answers(replace(reader, columns=(secret,)), secret.name)
+    return answers.add(0, response.body, reader.name)
+
+
+def looker(resource: Resource, arguments: Arguments) -> Method | None:
+    """What shows a secret of the one row that is about to be deleted."""
+    for reader in resource.methods:
+        keyed = any(parameter.key_column for parameter in reader.parameters)
+        shows = keyed and any(column.once for column in reader.columns)
+        if reader.verb == "GET" and shows and arguments.keys() >= {*reader.required}:
+            return reader
+    return None
 
 
 def warn_of_own(resource: Resource, state: State) -> None:

@@ -11,8 +11,8 @@ from sqlglot import exp
 
 from patql.catalog.document import Column, Method, Resource
 from patql.engine import local, query
-from patql.engine.call import calling, looker
-from patql.engine.change import Changing, deleting
+from patql.engine.call import calling
+from patql.engine.change import Changing, deleting, looker
 from patql.engine.describe import describe, describe_method
 from patql.engine.dryrun import MASK
 from patql.engine.insert import Making

@@ -24,11 +24,16 @@ _TYPES = {"TRUNCATE": "DELETE"}
 def run(statement: Local, state: State) -> Result:
     """Change local tables, or copy rows from or to a file.
 
+    In a dry run, what would last is only checked: files, and the tables of a DuckDB file. Tables that go with the session
+    are made, since statements that come later read them.
+
     Raises:
         SqlError: it can't be run as written; nothing was asked of a server then, and nothing is changed.
         PatqlError: a server didn't answer for all of the rows that it reads.
     """
     check(statement, state)
+    if state.options.dry_run and _lasts(statement, state):
+        return _checked(statement, state)
     verb = statement.kind.partition(" ")[0]
     was_there = verb in ("CREATE", "DROP") and state.is_local(statement.target)
     with accepting(statement, state):
@@ -42,6 +47,28 @@ def run(statement: Local, state: State) -> Result:
     if verb == "DROP" and not was_there:
         return Result(message=f"{'.'.join(statement.target)} wasn't there")
     return Result(message=_message(statement, verb, result, state))
+
+
+def _lasts(statement: Local, state: State) -> bool:
+    """Whether what a statement does is there when the session is over."""
+    is_file = statement.kind == "COPY" and not statement.target
+    return is_file or state.options.local is not None
+
+
+def _checked(statement: Local, state: State) -> Result:
+    """What a statement would do, of which nothing is done."""
+    verb = statement.kind.partition(" ")[0]
+    tree, text = statement.tree, statement.text
+    if tree is not None and not (isinstance(tree, exp.Create) and not tree.expression):
+        with state.relational.accepting(_TYPES.get(verb, verb)):
+            prepared = query.prepare(
+                tree.copy(), state, text=text, execs=statement.execs
+            )
+            state.relational.describe(prepared.sql, placed=prepared.as_written)
+    told = ".".join(statement.target) or f"to {_file(statement, state)}"
+    return Result(
+        message=f"dry run: {statement.kind} {told} isn't run, as it would last"
+    )
 
 
 def _rows(statement: Local, state: State) -> Result:

@@ -288,7 +288,8 @@ class Relational:
             SqlError: UNSUPPORTED for a file, where files can't be reached.
         """
         folded = tuple(part.casefold() for part in parts)
-        if any(map(_names(folded), self._local_tables())):
+        full = (tuple(map(str.casefold, name)) for name in self.local_tables())
+        if any(map(_names(folded), full)):
             return True
         if len(parts) != 1 or not _FILE.search(parts[0]):
             return False
@@ -306,17 +307,21 @@ class Relational:
             sql = f"SELECT * FROM {'.'.join(map(quote, parts))}"
             return _columns(self._connection.sql(sql))
 
-    def _local_tables(self) -> list[tuple[str, ...]]:
-        """The full names, in lower case, of tables and views that aren't ours or DuckDB's."""
+    def local_tables(self) -> list[tuple[str, ...]]:
+        """The full names of tables and views that aren't ours or DuckDB's: database, schema, name."""
         if self._tables is None:
             listed = self._connection.execute(
                 "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE NOT internal UNION ALL "
                 "SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal"
             ).fetchall()
-            self._tables = [tuple(map(str.casefold, name)) for name in listed]
+            self._tables = listed
         ours = {provider.strip('"').casefold() for provider in self._providers}
         sources = {("temp", "main", s.name) for s in self._published.values()}
-        return [n for n in self._tables if n[0] not in ours and n not in sources]
+        return [
+            name
+            for name in self._tables
+            if name[0].casefold() not in ours and name not in sources
+        ]
 
     @contextmanager
     def accepting(self, kind: str) -> Generator[None]:

@@ -88,16 +88,11 @@ def _methods(name: Name, state: State) -> _Rows:
 
 def _tables(_: Name, state: State) -> _Rows:
     """The local tables and views, in order of their names; a person who has none is told where resources are."""
-    sql = (
-        "SELECT table_name FROM duckdb_tables() WHERE NOT internal UNION ALL "
-        "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
-    )
-    found = state.relational.run(sql, placed=False)[1]
-    rows = found.fetchall()
-    if not rows:
+    names = sorted(name for *_, name in state.relational.local_tables())
+    if not names:
         message = "there are no local tables; SHOW RESOURCES IN provider.service lists resources"
         state.dialogue.note(message)
-    yield from rows
+    yield from ((name,) for name in names)
 
 
 def _auth(name: Name, state: State) -> _Rows:

@@ -30,7 +30,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         files: whether statements may read and write the files of this machine.
         local: the DuckDB file that local tables last in; None keeps them for the session.
         variables: values of `$name`.
-        dry_run: whether requests that change something are told instead of sent.
+        dry_run: whether requests that change something are told instead of sent, and files and lasting tables are left
+            as they are.
         timeout: seconds that a statement may take, None for any.
     """
 
