@@ -62,6 +62,15 @@ def test_warnings_name_a_handful(adopted: Adopted) -> None:
     assert warning.endswith("`many.m8`, `many.m9` and 15 more.")
 
 
+def test_parameters_of_several_segments(adopted: Adopted) -> None:
+    """Slashes in them stay what they are."""
+    ref = {"name": "ref", "in": "path", "x-multi-segment": True}
+    provider = adopted(of_list({"parameters": [ref]}))
+    assert method(provider, "list").parameter("ref") == Parameter(
+        "ref", "path", "string", segments=True
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

@@ -64,7 +64,8 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `location` is path, query, header or server (a variable of the server's URL); `key_column` names the column of the
     row that a path parameter selects by; `minimum` and `maximum` bound an integer; `default` is the value of a server's
-    variable that isn't given, and `variable` the environment variable that gives it.
+    variable that isn't given, and `variable` the environment variable that gives it; a slash in the value of one with
+    `segments` stands in the path as it is.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     key_column: str | None = None
     default: str | None = None
     variable: str | None = None
+    segments: bool = False
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -141,6 +141,7 @@ def _parameter(node: Node) -> Parameter:
         minimum=described.whole("minimum") if described else None,
         maximum=described.whole("maximum") if described else None,
         key_column=node.text("x-patql-key") or None,
+        segments=node.flag("x-multi-segment"),
     )
 
 

@@ -10,7 +10,13 @@ from patql.catalog.document import Method
 from patql.engine.given import Arguments, Value
 from patql.engine.ports import Transport
 from patql.kernel.errors import Code, Problem, ServerRefusedError, SqlError
-from patql.kernel.http import Request, Response, path_segment, query_string
+from patql.kernel.http import (
+    Request,
+    Response,
+    path_segment,
+    path_segments,
+    query_string,
+)
 
 T = TypeVar("T")
 
@@ -38,7 +44,8 @@ def build(method: Method, arguments: Arguments, body: bytes = b"") -> Request:
             continue
         text = _text(arguments[parameter.name])
         if parameter.location == "path":
-            path = path.replace(f"{{{parameter.name}}}", path_segment(text))
+            encode = path_segments if parameter.segments else path_segment
+            path = path.replace(f"{{{parameter.name}}}", encode(text))
         elif parameter.location == "query":
             query.append((parameter.name, text))
         elif parameter.location == "header":

@@ -50,6 +50,11 @@ def path_segment(text: str) -> str:
     return quote(text, safe="")
 
 
+def path_segments(text: str) -> str:
+    """Several segments of a path, which slashes part."""
+    return quote(text, safe="/")
+
+
 def query_string(pairs: list[tuple[str, str]]) -> str:
     """A query without its `?`, percent-encoded."""
     return urlencode(pairs, quote_via=quote)
