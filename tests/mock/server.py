@@ -55,14 +55,18 @@ class MockServer:
         seed: two servers of one seed hold the same.
 
     Attributes:
+        provider: the one that it was made for.
         requests: the target of each request, in the order of their arrival.
+        credentials: what requests were authorised by.
     """
 
     def __init__(self, provider: Provider, folder: Path, seed: int) -> None:
         self._seed = seed
         self._routes = dict(_routes(provider, dict(_schemas(folder))))
         self._body = cache(self._make_body)
+        self.provider = provider
         self.requests: list[str] = []
+        self.credentials = set[str | None]()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -229,6 +233,7 @@ class MockServer:
 
             def do_GET(self) -> None:
                 server.requests.append(self.path)
+                server.credentials.add(self.headers["authorization"])
                 status, headers, body = server.answer(self.path, dict(self.headers))
                 content = json.dumps(body).encode()
                 self.send_response(status)
