@@ -59,6 +59,7 @@ class Listing:
         paging = step.method.paging
         self._paging = None if paging and paging.page in arguments else paging
         self._snapshot: _Snapshot | None = None
+        self._rows = 0
         self._own = self._is_own
 
     def first(self) -> Request:
@@ -97,6 +98,9 @@ class Listing:
         if (cursor := self._step.method.cursor) is None:
             return page, []
         self._take_into("", response, page)
+        self._rows += len(page.rows)
+        if self._limit is not None and self._rows >= self._limit:
+            return page, []
         return page, self._next(cursor, request, response, page, where)
 
     def _next(

@@ -1,6 +1,6 @@
 """Bound names to steps: which method answers for each resource, with which arguments and columns, and in what order."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -324,17 +324,22 @@ def _push(
     constants: Constants,
     horizon: str,
 ) -> Push | None:
-    """What a list's server can do of the query: only a document that names the header of its version speaks so."""
-    paging = step.method.paging
-    if paging is None or paging.version_header is None or paging.page in step.arguments:
+    """What a list's server can do of the query.
+
+    Any server's list can be left off early. Filters are sent only where the document names the header of the list's
+    version, as ours does.
+    """
+    paging, table = step.method.paging, occurrence.table
+    if not (paging or step.method.cursor) or (paging and paging.page in step.arguments):
         return None
-    table = occurrence.table
 
     def is_own(node: exp.Expr) -> bool:
         return isinstance(node, exp.Column) and bound.owner(node) is occurrence
 
-    translator = Translator(step.method.columns, constants, horizon, is_own)
-    conditions = bound.scope.conditions_of(table)
+    filterable = step.method.columns if paging and paging.version_header else ()
+    translator = Translator(filterable, constants, horizon, is_own)
+    settled = {id(c) for c in _settled(occurrence, step)}
+    conditions = [c for c in bound.scope.conditions_of(table) if id(c) not in settled]
     anywhere, own = translator.filters(
         conditions, outer=bound.scope.outer_joined(table)
     )
@@ -342,7 +347,15 @@ def _push(
     select = table.find_ancestor(exp.Select)
     if select is not None and _is_alone(select, table):
         push = _narrowed(push, select, translator, constants)
-    return push
+    counted = paging is not None and paging.results_key is not None
+    return push if counted else replace(push, counts=False)
+
+
+def _settled(occurrence: Occurrence, step: Step) -> Iterator[exp.Expr]:
+    """Conditions that all rows of a step meet, since their parameters are what was asked for."""
+    for name, conditions in occurrence.conditions.items():
+        if name in step.shown:
+            yield from (c for c in conditions if isinstance(bare(c), (exp.EQ, exp.In)))
 
 
 def _is_alone(select: exp.Select, table: exp.Table) -> bool:
