@@ -8,7 +8,7 @@ from typing import NoReturn
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from patql.engine.dialect import DIALECT
+from patql.engine.dialect import read
 from patql.engine.statement import Name, Scalar, Variable
 from patql.kernel.errors import Code, SqlError
 
@@ -142,9 +142,9 @@ class Cursor:
         if self.token is None:
             self.fail("a predicate")
         rest = list(self._tokens[self._at :])
-        trees = DIALECT.parser().parse_into(exp.Condition, rest, self._text)
+        tree = read(rest, self._text, exp.Condition)
         self._at = len(self._tokens)
-        return trees[0] or self.fail("a predicate")
+        return tree or self.fail("a predicate")
 
     def end(self, expected: str = "the end of the statement") -> None:
         """Nothing may follow."""

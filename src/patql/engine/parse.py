@@ -11,11 +11,12 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from patql.engine import grammar
 from patql.engine.cursor import Cursor, column_of
-from patql.engine.dialect import DIALECT
+from patql.engine.dialect import DIALECT, EXHAUSTED, read
 from patql.engine.functions import restore
 from patql.engine.mutation import Change, name_of, of_resource, position, target_of
 from patql.engine.refusals import (
     place,
+    refuse_calls,
     refuse_clauses,
     refuse_kind,
     refuse_statement,
@@ -88,14 +89,13 @@ def parse(text: str, variables: Collection[str] | None = None) -> Statement:
     if not tokens:
         message = f"there is no statement; statements are {_ACCEPTED}"
         raise SqlError(Code.SYNTAX, message, line=1, column=1)
+    refuse_calls(tokens)
     try:
         statement = _statement(tokens, text)
     except ParseError as error:
         _explain(error)
     except RecursionError:
         _refuse(tokens[0], NESTED, code=Code.SYNTAX)
-    except TokenError:  # sqlglot reads some names again, as types
-        _refuse(tokens[0], "the statement can't be read", code=Code.SYNTAX)
     _check_variables(tokens, variables)
     return statement
 
@@ -287,7 +287,7 @@ def _update(tokens: Sequence[Token]) -> Token:
 
 
 def _tree(tokens: list[Token], text: str, execs: int) -> exp.Expr:
-    (tree,) = DIALECT.parser().parse(tokens, text)
+    tree = read(tokens, text)
     if tree is None:
         _refuse(tokens[0], "the statement can't be read", code=Code.SYNTAX)
     restore(tree)
@@ -373,6 +373,9 @@ def _explain(error: ParseError) -> NoReturn:
         else "the statement can't be read"
     )
     reason = str(first.get("description", "")).strip()
+    if reason.startswith(EXHAUSTED):
+        what = f"reading the statement takes too long: given up at {found!r}"
+        reason = "Each JOIN takes its own ON or USING; CROSS JOIN takes neither."
     if "<" in reason:  # sqlglot's own names say nothing to a person
         reason = ""
     raise SqlError(

@@ -62,6 +62,13 @@ _MADE = {
 }
 """What CREATE and DROP might be meant for, beside tables and views."""
 
+_CALLING = (TokenType.DOT, TokenType.PLACEHOLDER)
+"""What sqlglot takes a call after to be one of what stands before it: `x.f()`, and `x?f()`, which is refused later."""
+
+_CALLS, _COPIED = 20, 250_000
+"""How many such calls a statement may always have, and how many tokens may be copied where it has more: each call
+copies all that stands before it."""
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _AWAIT = re.compile(r"/\*\+[^*]*\bAWAIT\b", re.IGNORECASE)
 
@@ -102,6 +109,24 @@ def refuse_clauses(tokens: Sequence[Token], text: str) -> None:
         if opening and token.text.casefold() == "jsonnet":
             reason = "the values stand in the statement itself, and $name in it takes those that --var gives"
             _refuse("<<<jsonnet", reason, tokens[at - 3])
+
+
+def refuse_calls(tokens: Sequence[Token]) -> None:
+    """Refuse so many calls of the form `x.f()` that the statement couldn't be read in time.
+
+    Raises:
+        SqlError: SYNTAX, with the position of the first one that is too many.
+    """
+    calls = [
+        called
+        for before, called, after in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if before.token_type in _CALLING and after.token_type is TokenType.L_PAREN
+    ]
+    most = max(_CALLS, _COPIED // len(tokens))
+    if len(calls) > most:
+        at = calls[most]
+        message = f"a statement of this length may call at most {most} functions as x.f(…); write f(x, …)"
+        raise SqlError(Code.SYNTAX, message, line=at.line, column=column_of(at))
 
 
 def place(text: str, offset: int) -> tuple[int, int]:
