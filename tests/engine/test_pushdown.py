@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sqlglot
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 from tests.engine.differential.filters import Filter
@@ -144,6 +144,9 @@ def let_through(asked: Asked, *, ours: bool) -> list[int]:
 
 @settings(max_examples=200, deadline=None)
 @given(conditions=st.lists(CONDITIONS, min_size=1, max_size=3))
+@example(conditions=["t NOT LIKE '%x%'"])
+@example(conditions=["b > 0"])
+@example(conditions=["t = 'X' COLLATE NOCASE"])
 def test_no_row_is_left_out_that_meets_the_conditions(
     relational: Relational, conditions: list[str]
 ) -> None:
@@ -208,6 +211,29 @@ def test_only_what_null_does_not_meet_is_left_to_the_server_beside_an_outer_join
     assert own == Asked({"a": 1}, exact=False)
     _, own = translator(relational).filters(trees, outer=False)
     assert own == Asked({"+and": [{"d": {"+gte": HORIZON}}, {"a": 1}]}, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("order", "asked"),
+    [
+        ("a", ("a", False)),
+        ("a DESC", ("a", True)),
+        ("b", ("b", False)),
+        ("b DESC", None),
+        ("b DESC NULLS FIRST", ("b", True)),
+        ("b NULLS FIRST", None),
+        ("d DESC NULLS FIRST", ("d", True)),
+        ("hidden", None),
+        ("a + 1", None),
+        ("1", None),
+    ],
+)
+def test_order(
+    relational: Relational, order: str, asked: tuple[str, bool] | None
+) -> None:
+    """A server of ours has NULL as the greatest of all."""
+    tree = sqlglot.parse_one(f"SELECT 1 ORDER BY {order}", dialect=DIALECT)
+    assert translator(relational).order(tree.args["order"].expressions[0]) == asked
 
 
 def test_long_conditions_are_left_to_the_relational_engine(
