@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.engine.conftest import NOON, Script
 from tests.engine.served import JSON, Answer, Served
+from tests.engine.shop import provider
 
 from patql.catalog.load import builtin
 from patql.catalog.names import Catalog
@@ -189,3 +190,30 @@ def test_unknown_properties_and_missing_ones() -> None:
     assert ask({"GET /profile/tokens/3": (200, body)}, sql)[0] == [
         (3, None, None, "x", None, None)
     ]
+
+
+def ask_shop(answers: dict[str, Answer | list[Answer]], sql: str) -> None:
+    """Run a query of the shop."""
+    catalog = Catalog((provider("acme"),))
+    with Session(catalog, Served(answers), ManualClock(NOON), Script()) as session:
+        list(session.run(sql))
+
+
+def test_page_that_names_itself_is_refused() -> None:
+    """It would be read without end."""
+    body = b'{"data": [{"id": 1}], "links": {"next": "/v4/news?size=2"}}'
+    with pytest.raises(PatqlError, match="names itself as the next page") as error:
+        ask_shop({"GET /news?size=2": (200, body)}, "SELECT id FROM acme.shop.news")
+    assert error.value.code is Code.BAD_RESPONSE
+
+
+def test_page_that_is_missing_after_others_is_an_error() -> None:
+    """Of one of several values too: its rows so far aren't an answer."""
+    following = [(b"link", b'</v4/orgs/a/repos?cursor=2>; rel="next"')]
+    answers: dict[str, Answer | list[Answer]] = {
+        "GET /orgs/a/repos": Response(200, [JSON, *following], b'[{"name": "x"}]'),
+        "GET /orgs/a/repos?cursor=2": (404, NOT_FOUND),
+        "GET /orgs/b/repos": (404, NOT_FOUND),
+    }
+    with pytest.raises(PatqlError, match="answered 404|changed while it was read"):
+        ask_shop(answers, "SELECT name FROM acme.shop.repos WHERE org IN ('a', 'b')")
