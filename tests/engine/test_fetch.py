@@ -215,5 +215,5 @@ def test_page_that_is_missing_after_others_is_an_error() -> None:
         "GET /orgs/a/repos?cursor=2": (404, NOT_FOUND),
         "GET /orgs/b/repos": (404, NOT_FOUND),
     }
-    with pytest.raises(PatqlError, match="answered 404|changed while it was read"):
+    with pytest.raises(PatqlError, match=r"answered 404|changed while it was read"):
         ask_shop(answers, "SELECT name FROM acme.shop.repos WHERE org IN ('a', 'b')")
