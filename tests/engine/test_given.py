@@ -36,11 +36,9 @@ def is_it(node: exp.Expr) -> bool:
 
 def parsed(condition: str) -> exp.Expr:
     """A condition as WHERE has it."""
-    return (
-        sqlglot.parse_one(f"SELECT 1 WHERE {condition}", dialect=DIALECT)
-        .args["where"]
-        .this
-    )
+    tree = sqlglot.parse_one(f"SELECT 1 WHERE {condition}", dialect=DIALECT)
+    found: exp.Expr = tree.args["where"].this
+    return found
 
 
 CASES: list[tuple[str, Parameter, tuple[object, ...] | None]] = [
