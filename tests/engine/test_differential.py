@@ -14,7 +14,10 @@ from tests.engine.differential.check import (
     Both,
     check_each,
     check_world,
+    opened_world,
 )
+from tests.engine.differential.fixed import PITFALLS, fixed_world
+from tests.engine.differential.grammar import Case
 from tests.engine.differential.oracle import open_oracle
 from tests.engine.differential.server import Server, serving
 from tests.engine.differential.tokens import make_tokens
@@ -53,6 +56,15 @@ def test_same_rows(server: Server, block: int) -> None:
         told += check_world(server, number)
     assert told["refused"] <= REFUSED * told["fed"]
     assert told["failed"] <= FAILED * told["asked"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"), [(sql, told) for told, each in PITFALLS.items() for sql in each]
+)
+def test_pitfall(server: Server, sql: str, told: str) -> None:
+    """A statement that was once answered wrongly is answered as by DuckDB, or refused where that can't be had."""
+    with opened_world(server, fixed_world()) as both:
+        assert both.check(Case(ours=sql, theirs=sql, fed=told == "refused")) == told
 
 
 @pytest.mark.parametrize("count", [40, 640])

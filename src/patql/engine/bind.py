@@ -185,7 +185,11 @@ def _take_parameters(
             if values is not None:
                 occurrence.values.setdefault(parameter.name, values)
                 occurrence.conditions.setdefault(parameter.name, []).append(condition)
-            elif link := link_of(condition, parameter, is_it):
+                continue
+            link = link_of(condition, parameter, is_it)
+            # More than one text may equal a constant that isn't text.
+            varied = parameter.type == "string" and constants.is_constant
+            if link and not (varied and varied(link.expression)):
                 occurrence.links.setdefault(parameter.name, []).append(link)
 
 

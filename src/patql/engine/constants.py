@@ -1,6 +1,7 @@
 """Constant expressions: what they are, and their value as the relational engine gives it."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from sqlglot import exp
 
@@ -34,7 +35,7 @@ _NO_CONSTANTS = (
 def is_steady(expression: exp.Expr) -> bool:
     """Whether an expression has the same value each time for the same row."""
     return not any(
-        isinstance(node, (exp.Rand, exp.Uuid))
+        isinstance(node, (exp.Rand, exp.Uuid, exp.TableSample))
         or (isinstance(node, exp.Anonymous) and node.name.upper() in _VARYING)
         for node in expression.walk()
     )
@@ -102,5 +103,7 @@ class Constants:
         return int(self._relational.value("CAST(? AS BIGINT)", text))
 
 
-def _number(text: str) -> int | float:
-    return int(text) if text.isdecimal() else float(text)
+def _number(text: str) -> int | float | Decimal:
+    if text.isdecimal():
+        return int(text)
+    return float(text) if "e" in text.casefold() else Decimal(text)

@@ -13,7 +13,7 @@ from patql.engine.constants import is_steady
 from patql.engine.dialect import DIALECT
 from patql.engine.given import Link
 from patql.engine.nulls import is_strict, rejects_null
-from patql.engine.scope import bare, conjuncts, joins_of
+from patql.engine.scope import bare, conjuncts, is_merged, joins_of, joins_outer
 
 _TYPES = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN"}
 """DuckDB's types of parameters; others are text."""
@@ -74,14 +74,20 @@ class Feed:
 
 
 def dependencies(link: Link, bound: Bound) -> set[int] | None:
-    """Where in `bound.occurrences` the resources stand that a link reads; None where it can't be evaluated by itself."""
+    """Where in `bound.occurrences` the resources stand that a link reads; None where it can't be evaluated by itself.
+
+    Nor can what gives other rows each time, such as a sample: the query would have its own.
+    """
     sources = sources_of(link, bound)
     if sources is None:
         return None
     read = dict[int, exp.Expr]()
     waiting = [*sources, link.expression]
     while waiting:
-        for table in waiting.pop().find_all(exp.Table):
+        node = waiting.pop()
+        if not is_steady(node):
+            return None
+        for table in node.find_all(exp.Table):
             if id(table) in read:
                 continue
             read[id(table)] = table
@@ -100,10 +106,10 @@ def sources_of(link: Link, bound: Bound) -> list[exp.Expr] | None:
     if isinstance(bare(expression), (exp.Any, exp.All)) or expression.find(exp.Collate):
         return None  # they mean something only beside a comparison
     found = _outside(expression, bound)
-    if found is None or (found and link.is_subquery) or not is_steady(expression):
+    if found is None or (found and link.is_subquery):
         return None
     selects = (source.find_ancestor(exp.Select) for source in found)
-    outer = any(join.side for s in selects if s is not None for join in joins_of(s))
+    outer = any(joins_outer(select) for select in selects if select is not None)
     return found if not outer or is_strict(expression) else None
 
 
@@ -130,7 +136,11 @@ def _outside(node: exp.Expr, bound: Bound) -> list[exp.Expr] | None:
         source = source_of(column, bound)
         if source is None or _lacks(source, column, bound):
             return None
-        if id(source) in inside or id(source) in found:
+        if id(source) in inside:
+            continue
+        if _is_other(column, source, node, bound):
+            return None
+        if id(source) in found:
             continue
         before = _outside(source, bound) if not isinstance(source, exp.Table) else []
         if before is None:
@@ -146,6 +156,31 @@ def _lacks(source: exp.Expr, column: exp.Column, bound: Bound) -> bool:
     if owner is None or column.table.casefold() != source.alias_or_name.casefold():
         return False
     return not (owner.column(column.name) or owner.parameter(column.name))
+
+
+def _is_other(
+    column: exp.Column, source: exp.Expr, node: exp.Expr, bound: Bound
+) -> bool:
+    """Whether a column, or an expression's part that it stands in, may have other values than the source's rows."""
+    holder = source.find_ancestor(exp.Select)
+    select = column.find_ancestor(exp.Select)
+    if select is holder:
+        return (
+            not column.table and holder is not None and is_merged(holder, column.name)
+        )
+    around: exp.Expr | None = column
+    while around is not None and around is not node.parent:
+        if isinstance(around, (exp.AggFunc, exp.Anonymous)):
+            return True  # it may be of all rows of a group
+        around = around.parent
+    while select is not None and select is not holder:
+        beside = (
+            o for o in bound.occurrences if o.table.find_ancestor(exp.Select) is select
+        )
+        if any(o.column(column.table) for o in beside):
+            return True  # it may be a field of a nested value there
+        select = select.find_ancestor(exp.Select)
+    return False
 
 
 def _value(at: int, link: Link, tables: list[exp.Expr]) -> exp.Expr:
@@ -165,7 +200,7 @@ def _value(at: int, link: Link, tables: list[exp.Expr]) -> exp.Expr:
 def _met_by_all(select: exp.Select) -> Iterator[exp.Expr]:
     """Conditions without which no row comes out of a SELECT, whatever its joins do."""
     joins = joins_of(select)
-    outer = any(join.side for join in joins)
+    outer = joins_outer(select)
     where = select.args.get("where")
     for condition in conjuncts(where.this) if where else ():
         if not outer or rejects_null(condition):

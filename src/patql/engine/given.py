@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from math import isfinite
 
 from sqlglot import exp
 
@@ -47,7 +48,7 @@ def values_of(
     values = [constants.value(each) for each in given]
     arguments = [_argument(value, parameter, constants) for value in values]
     if any(
-        a is None and not _is_met_by_none(v)
+        a is None and not _is_met_by_none(v, parameter)
         for a, v in zip(arguments, values, strict=True)
     ):
         return None
@@ -108,9 +109,14 @@ def _place(node: exp.Expr, is_it: IsIt) -> str | None:
     return None
 
 
-def _is_met_by_none(value: object) -> bool:
+def _is_met_by_none(value: object, parameter: Parameter) -> bool:
     """Whether no value of a parameter equals a constant that isn't one of its values: NULL, or a broken number."""
-    return value is None or (isinstance(value, (float, Decimal)) and bool(value % 1))
+    broken = isinstance(value, (float, Decimal)) and not _is_whole(value)
+    return value is None or (broken and parameter.type == "integer")
+
+
+def _is_whole(number: float | Decimal) -> bool:
+    return isfinite(number) and int(number) == number
 
 
 def _argument(
@@ -118,6 +124,8 @@ def _argument(
 ) -> Value | None:
     if parameter.type == "integer" and isinstance(value, str):
         value = constants.whole(value)
+    if isinstance(value, (float, Decimal)) and parameter.type == "string":
+        return None  # 7.0 equals more than one text
     return as_argument(parameter, value)
 
 
@@ -132,6 +140,6 @@ def as_argument(parameter: Parameter, value: object) -> Value | None:
     if parameter.type != "integer":
         return str(value)
     if isinstance(value, (float, Decimal)):
-        return None if value % 1 else int(value)
+        return int(value) if _is_whole(value) else None
     text = str(value).strip()
     return int(text) if text.lstrip("+-").isdecimal() and text.isascii() else None

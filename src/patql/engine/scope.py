@@ -86,7 +86,7 @@ class Scope:
         select = holder.parent if isinstance(holder, (exp.From, exp.Join)) else None
         if not isinstance(select, exp.Select) or select.args.get("sample"):
             return []
-        if table.args.get("sample") or table.args.get("pivots") or _renames(table):
+        if not has_only(table, TABLE) or _renames(table):
             return []
         joins = joins_of(select)
         if any(join.method in ("ASOF", "POSITIONAL") for join in joins):
@@ -104,7 +104,7 @@ class Scope:
     def outer_joined(self, table: exp.Table) -> bool:
         """Whether a join beside a table may put NULLs in the place of its rows."""
         select = table.find_ancestor(exp.Select)
-        return select is not None and any(join.side for join in joins_of(select))
+        return select is not None and joins_outer(select)
 
     def source_of(self, column: exp.Column) -> exp.Expr | None:
         """What stands in FROM or a join and gives a column; None where the text doesn't tell."""
@@ -195,7 +195,7 @@ class Scope:
                 return sources[0] if len(sources) == 1 else None
             for source in sources:
                 if source.alias_or_name.casefold() == qualifier:
-                    return source
+                    return source if _is_under(source, column) else None
         return None
 
     def _cte(self, table: exp.Table) -> exp.CTE | None:
@@ -240,6 +240,36 @@ def joins_of(select: exp.Select) -> list[exp.Join]:
     return select.args.get("joins") or []
 
 
+def joins_outer(select: exp.Select) -> bool:
+    """Whether a join of a SELECT, in parentheses or not, may put NULLs in the place of rows."""
+    joins = (
+        j
+        for part in (select.args.get("from_"), *joins_of(select))
+        if part
+        for j in part.find_all(exp.Join)
+    )
+    return any(join.side and join.find_ancestor(exp.Select) is select for join in joins)
+
+
+def is_merged(select: exp.Select, name: str) -> bool:
+    """Whether a column's values may come from either side of a join, which gives it once."""
+    joins = (
+        j
+        for part in (select.args.get("from_"), *joins_of(select))
+        if part
+        for j in part.find_all(exp.Join)
+    )
+    return any(
+        join.side in ("RIGHT", "FULL")
+        and (
+            join.method == "NATURAL"
+            or name.casefold()
+            in (n.name.casefold() for n in join.args.get("using") or ())
+        )
+        for join in joins
+    )
+
+
 def _drops_left(join: exp.Join) -> bool:
     """Whether rows to the left of a join that don't meet its condition are lost."""
     return join.side == "RIGHT" or (join.side == "" and join.kind != "ANTI")
@@ -257,10 +287,12 @@ def _meeting(select: exp.Select, join: exp.Join, at: int) -> list[exp.Expr]:
     using: list[exp.Identifier] = join.args.get("using") or []
     right = join.this.alias_or_name
     meeting: list[exp.Expr] = []
-    before = list(_sources(select))[: at + 1] if using else []
+    before = list(_sources(select, at)) if using else []
     lefts = [left for left in before if len(before) == 1 or left.args.get("db")]
     for left in lefts:
         for name in using:
+            if is_merged(select, name.name):
+                continue
             sides = [
                 exp.column(name.name, table=side, quoted=True)
                 for side in (left.alias_or_name, right)
@@ -286,18 +318,35 @@ def _selects_around(node: exp.Expr) -> Iterator[exp.Select]:
         parent = parent.parent
 
 
-def _sources(select: exp.Select) -> Iterator[exp.Expr]:
-    """What stands in FROM and the joins: tables and subqueries."""
+def _sources(select: exp.Select, joined: int | None = None) -> Iterator[exp.Expr]:
+    """What stands in FROM and the joins, or in so many of them: tables and subqueries."""
     from_ = select.args.get("from_")
-    for source in ([from_.this] if from_ else []) + [j.this for j in joins_of(select)]:
-        grouped = isinstance(source, exp.Subquery) and isinstance(
-            source.this, exp.Table
-        )
-        if grouped and not source.alias:  # parentheses around a join
-            yield source.this
-            yield from (join.this for join in source.this.args.get("joins") or ())
-        else:
-            yield source
+    for part in ([from_] if from_ else []) + joins_of(select)[:joined]:
+        yield from _spread(part.this)
+
+
+def _spread(source: exp.Expr) -> Iterator[exp.Expr]:
+    """A source, and those that it is joined with before the others are."""
+    grouped = isinstance(source, exp.Subquery) and isinstance(
+        source.this, (exp.Table, exp.Subquery)
+    )
+    if grouped and not source.alias:  # parentheses around a join
+        yield from _spread(source.this)
+    else:
+        yield source
+    for join in source.args.get("joins") or ():
+        yield from _spread(join.this)
+
+
+def _is_under(source: exp.Expr, column: exp.Column) -> bool:
+    """Whether all that a column's name is qualified by is a source's: `t.author.id` is a field of `t`, not of `author`."""
+    qualifiers = [part.name.casefold() for part in column.parts[:-2]]
+    if not qualifiers:
+        return True
+    if not isinstance(source, exp.Table) or source.alias:
+        return False
+    path = [part.name.casefold() for part in source.parts[:-1]]
+    return path[-len(qualifiers) :] == qualifiers
 
 
 def _renames(source: exp.Expr) -> bool:

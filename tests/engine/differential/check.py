@@ -11,7 +11,7 @@ from tests.engine.differential.choices import Choices, simplest
 from tests.engine.differential.grammar import Case, Grammar
 from tests.engine.differential.oracle import open_oracle
 from tests.engine.differential.server import Server
-from tests.engine.differential.world import Table, make_world
+from tests.engine.differential.world import Table, World, make_world
 
 from patql.catalog.names import Catalog
 from patql.engine.result import Result
@@ -94,7 +94,13 @@ def _compare(what: str, ours: object, theirs: object) -> None:
 @contextmanager
 def opened(server: Server, number: int) -> Generator[Both]:
     """The world of a number, open to both."""
-    world = make_world(number)
+    with opened_world(server, make_world(number)) as both:
+        yield both
+
+
+@contextmanager
+def opened_world(server: Server, world: World) -> Generator[Both]:
+    """A world, open to both."""
     transport = HttpTransport(server.open(world), Secret("secret"))
     session = Session(
         Catalog((world.provider,)), transport, ManualClock(NOON), Script()
