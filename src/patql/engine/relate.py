@@ -56,6 +56,9 @@ _PRESENT = {
 }
 """DuckDB's names for the present, each shadowed by a macro that is the statement's one instant."""
 
+_PIVOT = "MULTI"
+"""DuckDB's type of a query whose PIVOT names no values: it asks for these first, and then the query."""
+
 _ASKS_NOW = re.compile("|".join(_PRESENT), re.IGNORECASE)
 
 _CODES: tuple[tuple[type[duckdb.Error], Code], ...] = (
@@ -344,6 +347,8 @@ class Relational:
         """
         with translated(placed=placed, hint=self._hint(sql)):
             statement = self._statement(sql)
+            if statement.type.name == _PIVOT:
+                return ()  # its columns are values of rows
             if statement.type.name == "SELECT":
                 relation = self._relation(sql, statement)
                 self._bound = sql, relation
@@ -373,6 +378,8 @@ class Relational:
                 return _columns(relation), self._compute(relation.materialize)
             with self._private() if statement.type.name != "COPY" else nullcontext():
                 relation = self._compute(lambda: self._relation(sql, statement))
+            if statement.type.name == _PIVOT:
+                relation = self._compute(relation.materialize)
             return _columns(relation), relation
 
     def value(self, sql: str, *parameters: object) -> Any:  # noqa: ANN401  (whatever DuckDB gives)
@@ -412,10 +419,9 @@ class Relational:
     def _statement(self, sql: str) -> duckdb.Statement:
         # What reads as one statement to us must be one of the same kind to DuckDB: the two tokenizers could disagree.
         statements = self._connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type.name not in (
-            "SELECT",
-            self._accepted,
-        ):
+        kind = statements[0].type.name if len(statements) == 1 else ""
+        pivots = kind == _PIVOT and "pivot" in sql.casefold()
+        if not pivots and kind not in ("SELECT", self._accepted):
             message = f"this isn't one {self._accepted} to the relational engine"
             raise SqlError(Code.UNSUPPORTED, message)
         return statements[0]
