@@ -31,6 +31,11 @@ class Inbox:
         self.check()
         return arrived
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that has come was taken."""
+        return self._queue.empty()
+
     def wait(self, seconds: float) -> None:
         """Wait, while nothing is under way.
 

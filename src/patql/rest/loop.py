@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from threading import Thread
+from time import sleep
 
 from pyreqwest.client import Client, ClientBuilder
 
@@ -18,6 +19,9 @@ from patql.rest.target import Target, to_response
 
 AHEAD = 4
 """How many answers may wait for their reader, as a multiple of the concurrency."""
+
+_LULL = 0.002
+"""Seconds for which a reader lets answers gather: woken for each, it holds up the requests that are to be sent next."""
 
 _LEAVE = 1.0
 """Seconds that an interrupted caller waits for its requests to be let go of."""
@@ -62,6 +66,8 @@ class LoopThread:
         try:
             for position in range(len(requests)):
                 while position not in early:
+                    if inbox.is_empty and len(requests) - position > concurrency:
+                        sleep(_LULL)
                     arrived, answer = inbox.get()
                     early[arrived] = answer
                 inbox.check()
