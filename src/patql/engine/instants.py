@@ -45,7 +45,7 @@ def compare_instants(
         SqlError: a constant side can't be evaluated.
     """
     for operands in _comparisons(bound.tree):
-        texts = [operand for operand in operands if _is_text(bound, operand)]
+        texts = [operand for operand in operands if _is_text(bound, constants, operand)]
         if not texts:
             continue
         constant = [operand for operand in operands if constants.is_constant(operand)]
@@ -59,6 +59,12 @@ def compare_instants(
                 for text in texts
             ]
         else:
+            constant += [
+                each
+                for text in texts
+                for each in passed_on(text)
+                if constants.is_constant(each)
+            ]
             wires = [(side, wire_form(constants.instant(side))) for side in constant]
             changes = [(s, exp.Literal.string(w)) for s, w in wires if w is not None]
         for node, changed in changes:
@@ -69,13 +75,13 @@ def compare_instants(
 
 def is_instant(bound: Bound, column: exp.Column) -> bool:
     """Whether a column passes on a date-time of a resource, as text."""
-    origin = bound.scope.origin(column)
-    if origin is None:
+    origins = bound.scope.origins(column)
+    if origins is None:
         beside = bound.scope.tables_beside(column) if not column.table else []
         found = [c for t in beside if (c := _column(bound, t, column.name))]
         return any(c.format == WIRE for c in found)
-    described = _column(bound, *origin)
-    return described is not None and described.format == WIRE
+    described = [_column(bound, *origin) for origin in origins]
+    return all(c is not None and c.format == WIRE for c in described)
 
 
 def wire_form(value: object) -> str | None:
@@ -89,10 +95,12 @@ def wire_form(value: object) -> str | None:
     return f"{value.isoformat()}T00:00:00" if isinstance(value, date) else None
 
 
-def _is_text(bound: Bound, operand: exp.Expr) -> bool:
+def _is_text(bound: Bound, constants: Constants, operand: exp.Expr) -> bool:
     """Whether an operand is an instant as the API writes it."""
-    column = passed_on(operand)
-    return isinstance(column, exp.Column) and is_instant(bound, column)
+    given = [each for each in passed_on(operand) if not constants.is_constant(each)]
+    return bool(given) and all(
+        isinstance(each, exp.Column) and is_instant(bound, each) for each in given
+    )
 
 
 def _comparisons(tree: exp.Expr) -> list[list[exp.Expr]]:

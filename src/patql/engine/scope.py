@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
-_DEPTH = 50
-"""How many derived tables a column is followed through; recursive CTEs have no end."""
+_FAR = 100
+"""How many derived tables a column is followed through."""
 
 
 _PASS_ON = (
@@ -144,48 +144,65 @@ class Scope:
         tables = [s for s in sources if isinstance(s, exp.Table) and not self._cte(s)]
         return tables if len(tables) == len(sources) else []
 
-    def origin(
-        self, column: exp.Column, depth: int = _DEPTH
-    ) -> tuple[exp.Table, str] | None:
-        """The table and column whose value a column passes on unchanged, through subqueries and CTEs."""
+    def origins(self, column: exp.Column) -> list[tuple[exp.Table, str]] | None:
+        """The tables and columns whose values a column passes on unchanged, through subqueries and CTEs.
+
+        None where it has other values too, or the text doesn't tell.
+        """
+        return self._origins(column, set())
+
+    def _origins(
+        self, column: exp.Column, seen: set[tuple[int, str]]
+    ) -> list[tuple[exp.Table, str]] | None:
         source = self._source(column)
-        return (
-            self._passed_on(source, column.name, depth) if source is not None else None
-        )
+        return None if source is None else self._passed_on(source, column.name, seen)
 
     def _passed_on(
-        self, source: exp.Expr, name: str, depth: int
-    ) -> tuple[exp.Table, str] | None:
+        self, source: exp.Expr, name: str, seen: set[tuple[int, str]]
+    ) -> list[tuple[exp.Table, str]] | None:
+        if _renames(source):
+            return None
         if isinstance(source, exp.Table):
             cte = self._cte(source)
-            if _renames(source) or cte is None:
-                return None if _renames(source) else (source, name)
-            source = cte
-        query = source.this
-        while isinstance(query, (exp.SetOperation, exp.Subquery)):
-            query = query.this  # the first of them names the columns
-        if depth == 0 or not isinstance(query, exp.Select) or _renames(source):
+            return [(source, name)] if cte is None else self._passed_on(cte, name, seen)
+        if (id(source), name) in seen:  # a recursive CTE's own rows
+            return []
+        if len(seen) == _FAR:
             return None
-        for projection in query.expressions:
-            if isinstance(projection, exp.Star):
-                edited = any(projection.args.values())
-                return None if edited else self._through_star(query, name, depth)
-            if projection.alias_or_name.casefold() == name.casefold():
-                inner = passed_on(projection.unalias())
-                return (
-                    self.origin(inner, depth - 1)
-                    if isinstance(inner, exp.Column)
-                    else None
-                )
-        return None
+        seen.add((id(source), name))
+        found: list[tuple[exp.Table, str]] = []
+        branches = _branches(source.this)
+        for branch in branches:
+            output = _output(branch, name, branches[0])
+            given = self._given(branch, output, name, seen) if output else None
+            if given is None:
+                return None
+            found += given
+        return found or None
 
-    def _through_star(
-        self, query: exp.Select, name: str, depth: int
-    ) -> tuple[exp.Table, str] | None:
-        sources = list(_sources(query))
-        return (
-            self._passed_on(sources[0], name, depth - 1) if len(sources) == 1 else None
-        )
+    def _given(
+        self,
+        select: exp.Select,
+        projection: exp.Expr,
+        name: str,
+        seen: set[tuple[int, str]],
+    ) -> list[tuple[exp.Table, str]] | None:
+        if isinstance(projection, exp.Star):
+            sources = list(_sources(select))
+            edited = any(projection.args.values())
+            alone = len(sources) == 1 and not edited
+            return self._passed_on(sources[0], name, seen) if alone else None
+        found: list[tuple[exp.Table, str]] = []
+        for each in passed_on(projection.unalias()):
+            if isinstance(each, exp.Null):
+                continue
+            origins = (
+                self._origins(each, seen) if isinstance(each, exp.Column) else None
+            )
+            if origins is None:
+                return None
+            found += origins
+        return found
 
     def _source(self, column: exp.Column) -> exp.Expr | None:
         qualifier = column.table.casefold()
@@ -212,11 +229,53 @@ class Scope:
         return None
 
 
-def passed_on(expression: exp.Expr) -> exp.Expr:
-    """The expression one of whose values another one gives, such as the column in `max(created)`."""
-    while isinstance(expression, _PASS_ON):
-        expression = expression.this
-    return expression
+def passed_on(expression: exp.Expr) -> list[exp.Expr]:
+    """The expressions one of whose values another one gives, such as the column in `max(created)`."""
+    found: list[exp.Expr] = []
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, _PASS_ON):
+            found.append(node)
+            continue
+        waiting.append(node.this)
+        if isinstance(node, exp.Coalesce):
+            waiting += node.expressions
+    return found
+
+
+def _branches(query: exp.Expr) -> list[exp.Select]:
+    """The SELECTs that give a query's rows; none where something else does."""
+    found: list[exp.Select] = []
+    waiting = [query]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, exp.SetOperation):
+            waiting += (node.expression, node.this)
+        elif isinstance(node, exp.Subquery):
+            waiting.append(node.this)
+        elif isinstance(node, exp.Select):
+            found.append(node)
+        else:
+            return []
+    return found
+
+
+def _output(select: exp.Select, name: str, first: exp.Select) -> exp.Expr | None:
+    """What gives the column of a name, which the `first` of the SELECTs of a query calls so; None where the text doesn't tell."""
+    named = [p.alias_or_name.casefold() for p in first.expressions]
+    whole = all(not p.is_star for p in (*first.expressions, *select.expressions))
+    if whole and name.casefold() in named:
+        at = named.index(name.casefold())
+        return select.expressions[at] if at < len(select.expressions) else None
+    for projection in select.expressions:
+        if (
+            isinstance(projection, exp.Star)
+            or projection.alias_or_name.casefold() == name.casefold()
+        ):
+            found: exp.Expr = projection
+            return found
+    return None
 
 
 def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
