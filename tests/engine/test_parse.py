@@ -1,11 +1,15 @@
 """Statements that can't be read: a clean error with a place, never anything else."""
 
+import logging
+import logging.handlers
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from patql.engine.parse import parse, split
+from patql.engine.dialect import DIALECT
+from patql.engine.parse import beginning, parse, split
 from patql.engine.statement import Explain, Insert, Local, Query, Update
 from patql.kernel.errors import Code, PatqlError, SqlError
 
@@ -106,6 +110,12 @@ from patql.kernel.errors import Code, PatqlError, SqlError
             None,
         ),
         (f"SELECT {'(' * 3000}1{')' * 3000}", Code.SYNTAX, "nested too deeply", None),
+        # What sqlglot trips over in the name of a type.
+        ('SELECT\n"id"::"id""x"', Code.SYNTAX, "can't be read", (2, 7)),
+        ("EXEC a.b.c.d @x = 'a\nb' 1", Code.SYNTAX, "the end of the", (2, 4)),
+        ("EXEC a.b.c.d @x = 'a\nb', @", Code.SYNTAX, "a parameter's name", (2, 6)),
+        ("EXEC a.b.c.d @x =\r\n$\r\n$ 1", Code.SYNTAX, "found '$'", (3, 1)),
+        ("SELECT 'a\nb' 1 1", Code.SYNTAX, "can't be read at '1'", (2, 4)),
     ],
 )
 def test_refused(
@@ -118,6 +128,83 @@ def test_refused(
     assert says in str(error.value)
     if place:
         assert (error.value.line, error.value.column) == place
+
+
+_LONG = 10_000
+"""Characters of a statement that is to be read or refused with little work."""
+
+
+@pytest.mark.parametrize(
+    ("begin", "part"),
+    [
+        ("SELECT 1 FROM r", " JOIN r"),
+        ("SELECT 1 FROM r", " LEFT JOIN r t"),
+        ("SELECT 1 FROM r", " SEMI JOIN r"),
+        ("SELECT 1 FROM r", " JOIN LATERAL (SELECT 1)"),
+        ("SELECT 1 FROM r", " JOIN r CROSS JOIN r ON true"),
+        ("SELECT 1 FROM r", " JOIN r, r"),
+        ("SELECT 1 FROM r", " JOIN (SELECT 1 FROM r JOIN r)"),
+        ("UPDATE t SET x = 1 FROM r", " JOIN r"),
+        ("SELECT x", ".f()"),
+        ("SELECT x", "[1].f(1)"),
+        ("SELECT x", ".a.b.f()"),
+    ],
+)
+@pytest.mark.parametrize("most", [1_500, _LONG])
+def test_what_takes_long_is_refused(begin: str, part: str, most: int) -> None:
+    """It would take the square of its length or more, and be refused by DuckDB in the end or be most unusual."""
+    with pytest.raises(SqlError) as error:
+        parse(begin + part * (most // len(part)))
+    assert error.value.code is Code.SYNTAX
+    assert error.value.line == 1
+
+
+def test_joins_without_on_are_told_of() -> None:
+    """The hint says what each JOIN takes."""
+    with pytest.raises(SqlError, match="takes too long: given up at 'r'") as error:
+        parse("SELECT 1 FROM r" + " JOIN r" * 30)
+    assert "ON or USING" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("begin", "part"),
+    [
+        ("SELECT 1 FROM r", ", r"),
+        ("SELECT 1 FROM r", " CROSS JOIN r"),
+        ("SELECT 1 FROM r", " NATURAL JOIN r"),
+        ("SELECT 1 FROM r", " POSITIONAL JOIN r"),
+        ("SELECT 1 FROM r", " JOIN r ON true"),
+        ("SELECT 1 FROM r", " JOIN r USING (id)"),
+        ("SELECT 1 FROM r", ", LATERAL (SELECT 1)"),
+        ("SELECT 1", " UNION ALL SELECT 1"),
+        ("SELECT 1", " + x[1]"),
+        ("SELECT 1", ", x::INT[]"),
+        ("SELECT x", "->'$.a'"),
+        ("SELECT 1", ", f(x -> x + 1)"),
+        ("SELECT 1", ", CASE WHEN x THEN 1 END"),
+        ("INSERT INTO a.b.c (x) VALUES (1)", ", (1)"),
+    ],
+)
+def test_what_is_long_is_read(begin: str, part: str) -> None:
+    """Length by itself is no reason to refuse."""
+    parse(begin + part * (2_000 // len(part)))
+
+
+def test_indexes_stay_as_written() -> None:
+    """To count them anew takes the square of their number; nothing but DuckDB counts them."""
+    statement = parse("SELECT x" + "[1]" * 100)
+    assert isinstance(statement, Query)
+    assert statement.tree.sql(DIALECT) == "SELECT x" + "[1]" * 100
+
+
+def test_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even by sqlglot, whose warnings have the statement's text in them; other logs aren't touched."""
+    heard = logging.handlers.BufferingHandler(10)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [heard])
+    with pytest.raises(SqlError):
+        parse("CREATE TABLE t (a INTEGER) WITH 'secret'")
+    logging.getLogger("embedder").warning("seen")
+    assert [record.getMessage() for record in heard.buffer] == ["seen"]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +226,13 @@ def test_refused(
 def test_split(sql: str, statements: list[str]) -> None:
     """Semicolons inside quotes and comments don't end a statement."""
     assert split(sql) == statements
+
+
+@pytest.mark.parametrize(("number", "place"), [(0, (1, 15)), (1, (3, 3)), (2, (3, 13))])
+def test_where_a_statement_begins(number: int, place: tuple[int, int]) -> None:
+    """Wherever its text stands also."""
+    sql = "/* SELECT 1 */SELECT 1; -- SELECT 2\n;\n  SELECT 2; SELECT 2"
+    assert beginning(sql, number) == place
 
 
 WORDS = st.sampled_from(

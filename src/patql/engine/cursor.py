@@ -1,5 +1,7 @@
 """A place in the tokens of a statement, for what isn't SQL."""
 
+import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
@@ -13,12 +15,31 @@ from patql.engine.statement import Name, Scalar, Variable
 from patql.kernel.errors import Code, SqlError
 
 _STRINGS = (TokenType.STRING, TokenType.HEREDOC_STRING)
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _WORDS: dict[str, bool | None] = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
 def column_of(token: Token) -> int:
     """Where a token begins in its line, from 1; sqlglot knows where it ends."""
     return max(1, token.col - (token.end - token.start))
+
+
+def place(text: str, offset: int) -> tuple[int, int]:
+    """The line and the column of a character, both from 1."""
+    before = _LINE_END.split(text[:offset])
+    return len(before), len(before[-1]) + 1
+
+
+def set_places(tokens: Sequence[Token], text: str) -> None:
+    """Give each token of a text the line that it begins in, and the column where it would end if it were all in that line.
+
+    sqlglot counts a line again where it has looked ahead in vain for the end of `$tag$`, and tells the line that a token
+    ends in.
+    """
+    begins = [0, *(end.end() for end in _LINE_END.finditer(text))]
+    for token in tokens:
+        token.line = bisect_right(begins, token.start)
+        token.col = token.end + 1 - begins[token.line - 1]
 
 
 class Cursor:
@@ -78,9 +99,10 @@ class Cursor:
         hint: str | None = None,
     ) -> NoReturn:
         """Say what is wrong at a token; None is the end of the statement."""
-        last = self._tokens[-1]
-        line = (at or last).line
-        column = column_of(at) if at else last.col + 1
+        if at:
+            line, column = at.line, column_of(at)
+        else:
+            line, column = place(self._text, self._tokens[-1].end + 1)
         raise SqlError(code, message, line=line, column=column, hint=hint)
 
     def identifier(self, expected: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, NoReturn
 
 from sqlglot import exp
@@ -10,12 +10,11 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from patql.engine import grammar
-from patql.engine.cursor import Cursor, column_of
+from patql.engine.cursor import Cursor, column_of, place, set_places
 from patql.engine.dialect import DIALECT, EXHAUSTED, read
 from patql.engine.functions import restore
 from patql.engine.mutation import Change, name_of, of_resource, position, target_of
 from patql.engine.refusals import (
-    place,
     refuse_calls,
     refuse_clauses,
     refuse_kind,
@@ -76,6 +75,12 @@ def split(sql: str) -> list[str]:
     ]
 
 
+def beginning(sql: str, number: int) -> tuple[int, int]:
+    """The line and the column at which a statement of a script begins; its number counts from 0."""
+    tokens = next(islice(_statements(_tokenize(sql)), number, None))
+    return place(sql, tokens[0].start)
+
+
 def parse(text: str, variables: Collection[str] | None = None) -> Statement:
     """One statement, in which `$name` may stand for each of the variables; for any where None are told.
 
@@ -102,11 +107,13 @@ def parse(text: str, variables: Collection[str] | None = None) -> Statement:
 
 def _tokenize(sql: str) -> list[Token]:
     try:
-        return DIALECT.tokenize(sql)
+        tokens = DIALECT.tokenize(sql)
     except TokenError:
         line, column = place(sql, _unclosed(sql))
         message = "the statement ends inside a quote or a comment that begins here"
         raise SqlError(Code.SYNTAX, message, line=line, column=column) from None
+    set_places(tokens, sql)
+    return tokens
 
 
 def _unclosed(sql: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from patql.engine.cursor import column_of
+from patql.engine.cursor import column_of, place
 from patql.kernel.errors import Code, SqlError
 
 _TRANSACTIONS = "what a server has done can't be taken back, so there are no transactions; each statement stands alone"
@@ -69,7 +69,6 @@ _CALLS, _COPIED = 20, 250_000
 """How many such calls a statement may always have, and how many tokens may be copied where it has more: each call
 copies all that stands before it."""
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _AWAIT = re.compile(r"/\*\+[^*]*\bAWAIT\b", re.IGNORECASE)
 
 
@@ -127,12 +126,6 @@ def refuse_calls(tokens: Sequence[Token]) -> None:
         at = calls[most]
         message = f"a statement of this length may call at most {most} functions as x.f(…); write f(x, …)"
         raise SqlError(Code.SYNTAX, message, line=at.line, column=column_of(at))
-
-
-def place(text: str, offset: int) -> tuple[int, int]:
-    """The line and the column of a character, both from 1."""
-    before = _LINE_END.split(text[:offset])
-    return len(before), len(before[-1]) + 1
 
 
 def _refuse(what: str, reason: str | None, at: Token) -> None:
