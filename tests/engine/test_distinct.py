@@ -4,7 +4,7 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patql.engine.distinct import Distinct
@@ -18,6 +18,7 @@ KEYS = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(KEYS)
 def test_tells_whether_any_came_twice(pages: list[list[Any]]) -> None:
     """As a set of all of them does."""
