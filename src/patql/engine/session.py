@@ -12,7 +12,7 @@ from patql.engine.result import Result
 from patql.engine.state import Options, State
 from patql.engine.statement import STOPPED
 from patql.kernel.clock import Clock
-from patql.kernel.errors import Code, PatqlError
+from patql.kernel.errors import Code, PatqlError, SqlError
 
 
 class Alarm(Protocol):
@@ -78,11 +78,19 @@ class Session:
         from patql.engine.execute import execute
         from patql.engine.parse import parse
 
-        for text in self.statements(sql):
+        for number, text in enumerate(self.statements(sql)):
             self.state.begin(self._clock.now())
-            with self._stoppable():
+            with self._placed(sql, number), self._stoppable():
                 statement = parse(text, self.state.options.variables)
                 yield from execute(statement, self.state)
+
+    @contextmanager
+    def _placed(self, sql: str, number: int) -> Generator[None]:
+        """Errors of a statement tell their place in the script."""
+        try:
+            yield
+        except SqlError as error:
+            raise error.moved(*self.beginning(sql, number)) from error
 
     @contextmanager
     def _stoppable(self) -> Generator[None]:
@@ -120,6 +128,12 @@ class Session:
         from patql.engine.parse import split
 
         return split(sql)
+
+    def beginning(self, sql: str, number: int) -> tuple[int, int]:
+        """The line and the column at which a statement of a script begins; its number counts from 0."""
+        from patql.engine.parse import beginning
+
+        return beginning(sql, number)
 
     def cancel(self) -> None:
         """End the statement that is being run, at once; from any thread. It raises CANCELLED."""

@@ -94,8 +94,22 @@ class SqlError(PatqlError):
     ) -> None:
         self.line = line
         self.column = column
+        self._sentence = message
         place = f" (line {line}, column {column})" if line is not None else ""
         super().__init__(code, message + place, hint=hint)
+
+    def moved(self, line: int, column: int) -> "SqlError":
+        """The same error, of a statement that begins at that place of a script."""
+        if self.line is None:
+            return self
+        beside = column - 1 if self.line == 1 else 0
+        return SqlError(
+            self.code,
+            self._sentence,
+            line=self.line + line - 1,
+            column=None if self.column is None else self.column + beside,
+            hint=self.hint,
+        )
 
 
 class Problem(msgspec.Struct, frozen=True):

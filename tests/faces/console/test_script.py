@@ -8,7 +8,7 @@ import pytest
 from patql.engine.result import Result
 from patql.faces.console import script
 from patql.faces.console.progress import Progress
-from patql.kernel.errors import Code, PatqlError
+from patql.kernel.errors import Code, PatqlError, SqlError
 
 if TYPE_CHECKING:
     from patql.engine.session import Session
@@ -27,6 +27,11 @@ class FakeSession:
         """One a word."""
         return sql.split()
 
+    def beginning(self, sql: str, number: int) -> tuple[int, int]:
+        """Each is on a line of its own, indented by one."""
+        assert sql
+        return number + 1, 2
+
     def run(self, statement: str) -> Iterator[Result]:
         """Remember it, and fail if it is to."""
         self.ran.append(statement)
@@ -36,6 +41,8 @@ class FakeSession:
             raise PatqlError(Code.CANCELLED, "stopped")
         if statement == "fails":
             raise PatqlError(Code.INVALID, "it fails")
+        if statement == "misspelt":
+            raise SqlError(Code.SYNTAX, "it can't be read", line=1, column=3)
         return iter(())
 
 
@@ -64,3 +71,17 @@ def test_what_runs_after_a_failure(
         keep_going=keep_going,
     )
     assert (len(session.ran), code) == (ran, ended)
+
+
+def test_errors_tell_the_place_in_the_script(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A statement's own first line is rarely the first of the file."""
+    script.run(
+        cast("Session", FakeSession()),
+        "works misspelt",
+        cast("Delivery", None),
+        Progress(),
+    )
+    told = "error[syntax]: it can't be read (line 2, column 4)\n"
+    assert capsys.readouterr().err == told

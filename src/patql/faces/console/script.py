@@ -1,12 +1,15 @@
 """Running the statements of a script, and delivering what each gives."""
 
+from collections.abc import Callable
+from functools import partial
+
 from patql.compose.target import EMBEDDED
 from patql.engine.session import Session
 from patql.faces.console import stderr
 from patql.faces.console.deliver import Delivery
 from patql.faces.console.exits import BY_CODE, OK
 from patql.faces.console.progress import Progress
-from patql.kernel.errors import Code, PatqlError, ServerRefusedError
+from patql.kernel.errors import Code, PatqlError, ServerRefusedError, SqlError
 
 
 def run(
@@ -31,8 +34,9 @@ def run(
         statements = session.statements(_checked(sql))
     except PatqlError as error:
         return _failed(error, session)
-    for statement in statements:
-        code = _run_one(session, statement, delivery, progress)
+    for number, statement in enumerate(statements):
+        begins = partial(session.beginning, sql, number)
+        code = _run_one(session, statement, begins, delivery, progress)
         ended = ended or code
         if code == BY_CODE[Code.CANCELLED] or (code and not keep_going):
             break
@@ -51,11 +55,17 @@ def _checked(sql: str) -> str:
 
 
 def _run_one(
-    session: Session, statement: str, delivery: Delivery, progress: Progress
+    session: Session,
+    statement: str,
+    begins: Callable[[], tuple[int, int]],
+    delivery: Delivery,
+    progress: Progress,
 ) -> int:
     try:
         for result in progress.over(session.run(statement), session.state):
             delivery.deliver(result)
+    except SqlError as error:
+        return _failed(error.moved(*begins()), session)
     except PatqlError as error:
         return _failed(error, session)
     except KeyboardInterrupt:
