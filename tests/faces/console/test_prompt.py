@@ -135,6 +135,19 @@ def test_ctrl_c_drops_what_was_typed(
     assert capsys.readouterr().err == "\n\n"
 
 
+@pytest.mark.parametrize("typed", [["\\q"], ["exit;"], ["help", "\\q"]])
+def test_it_is_left(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    r"""By `exit` where a statement may begin, and by `\q` in the midst of one too, which then isn't run."""
+    lines = iter(typed)
+
+    def read(_prompt: str) -> str:
+        return next(lines)
+
+    monkeypatch.setattr(prompt, "_line_editor", lambda: (read, str))
+    prompt.interact(cast("Session", None), cast("Delivery", None), Progress())
+    assert list(lines) == []
+
+
 def test_bytes_that_arent_text_end_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """What is told and asked, and whether anybody is there."""
 
 import io
+import sys
 
 import pytest
 
@@ -54,3 +55,19 @@ def test_a_question_needs_a_person_who_sees_it_and_can_answer(
     assert confirmed is (not otherwise if asked else otherwise)
     assert told.getvalue() == (f"{HARMLESS} [y/N] " if asked else "")
     assert source.read() == ("" if asked else answer)
+
+
+def test_what_follows_a_question_that_was_interrupted_begins_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the terminal itself leaves `^C` beside the question."""
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    stream = FakeStream(terminal=True)
+    monkeypatch.setattr(stream, "readline", interrupted)
+    monkeypatch.setattr(sys, "stdin", stream)
+    with pytest.raises(KeyboardInterrupt):
+        stderr.ask("Go on?")
+    assert capsys.readouterr().err == "Go on? \n"

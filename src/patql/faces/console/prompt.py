@@ -53,7 +53,7 @@ def interact(session: Session, delivery: Delivery, progress: Progress) -> None:
             stderr.tell("what was typed isn't UTF-8; the statement is dropped")
             text = ""
             continue
-        if not text and line.strip().rstrip(";").casefold() in LEAVE:
+        if line.strip() == r"\q" or (not text and _is_leave(line)):
             return
         text = f"{text}\n{line}" if text else line
         if not text.strip():
@@ -62,6 +62,10 @@ def interact(session: Session, delivery: Delivery, progress: Progress) -> None:
             remember(redact(" ".join(text.splitlines())))
             run(session, text, delivery, progress)
             text = ""
+
+
+def _is_leave(line: str) -> bool:
+    return line.strip().rstrip(";").casefold() in LEAVE
 
 
 def _stand_in(found: re.Match[str]) -> str:

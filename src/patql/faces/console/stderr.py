@@ -18,7 +18,11 @@ def tell(message: str) -> None:
 def ask(question: str) -> str:
     """A person's answer, from standard input, to a question; empty at its end."""
     _write(printable(redact(question)) + " ")
-    return sys.stdin.readline().strip()
+    try:
+        return sys.stdin.readline().strip()
+    except KeyboardInterrupt:
+        _write("\n")
+        raise
 
 
 def read_line(prompt: str) -> str:
