@@ -113,7 +113,7 @@ def test_a_bar_shows_pages_rows_and_waiting(screen: Screen) -> None:
             meter.answered(100, 500)
         screen.until(f"{NAME} .* 3 of 1,200 pages, 1,500 rows")
         meter.waiting(5.0)
-        screen.until("1,500 rows, waited 5 s")
+        screen.until("1,500 rows, waits of 5 s")
         yield "a"
 
     assert watched(results(), state) == ["a"]

@@ -78,7 +78,7 @@ def _told(meter: Meter) -> str:
     if meter.rows:
         told.append(_count(meter.rows, "row"))
     if meter.waited:
-        told.append(f"waited {meter.waited:.0f} s")
+        told.append(f"waits of {meter.waited:.0f} s")
     return ", ".join(told)
 
 
