@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
 from patql import cli
+from patql.__main__ import main as entry
 from patql.compose import Authority
 from patql.config import SETTINGS
 from patql.faces.console.deliver import PARQUET
@@ -336,6 +338,30 @@ def test_a_signal_ends_it_at_once(folder: Path, number: signal.Signals) -> None:
             connection.close()
     assert (process.returncode, out) == (130, "")
     assert err == "error[cancelled]: interrupted\n"
+
+
+def test_ctrl_c_while_the_command_line_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ends the process as later ones do, with no traceback."""
+
+    class Unimported(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "patql.cli", Unimported("patql.cli"))
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as end:
+        entry()
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_variables_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes that aren't UTF-8 reach Python as lone surrogates."""
+    assert cli.main(["--var", "x=\udcff", "SELECT $x"]) == 2
+    told = "error[usage]: the value that --var gives $x isn't UTF-8\n"
+    assert capsys.readouterr() == ("", told)
 
 
 @pytest.mark.slow

@@ -10,9 +10,12 @@ def main() -> None:
     Everything is closed and written by then, so the interpreter's own tear-down, which takes as long as the query, is
     left out; except where standard output or error can't be flushed, of which the interpreter tells.
     """
-    from patql.cli import main as run
+    try:
+        from patql.cli import main as run
 
-    code = run()
+        code = run()
+    except KeyboardInterrupt:  # while that was imported: nothing has begun
+        code = 130
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:  # closed before we began

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 PAGES = ("text", "markdown", "html")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_UNQUOTED = re.compile("unrecognized arguments: [^-]")
 _TOKEN_SHAPE = re.compile(r"(?:.*=)?[0-9A-Za-z_]{48,}")
 
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stderr.tell_error(error)
         return BY_CODE[error.code]
     except KeyboardInterrupt:
-        stderr.tell("interrupted")
+        stderr.tell_error(PatqlError(Code.CANCELLED, "interrupted"))
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  (the outermost shell: a person gets a sentence)
         stderr.tell(f"internal error: {type(error).__name__}: {error}")
@@ -59,7 +60,10 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong as every other error is said."""
 
     def error(self, message: str) -> NoReturn:
-        raise PatqlError(Code.USAGE, message, hint=f"see `{self.prog} --help`")
+        hint = f"see `{self.prog} --help`"
+        if self.prog == "patql" and _UNQUOTED.match(message):
+            hint = "SQL is one argument: put all of it in quotes"
+        raise PatqlError(Code.USAGE, message, hint=hint)
 
 
 def _refuse_tokens(arguments: Sequence[str]) -> None:
@@ -204,6 +208,12 @@ def _concurrency(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 16:
+        raise argparse.ArgumentTypeError("it must be a number from 0 to 65535")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -233,6 +243,16 @@ def _named(option: str, given: Sequence[str]) -> dict[str, str]:
             raise PatqlError(Code.USAGE, f"{option} {name}= is given twice")
         named[name] = value
     return named
+
+
+def _texts(variables: dict[str, str]) -> dict[str, str]:
+    """The same; bytes that aren't UTF-8 reach Python as lone surrogates (PEP 383)."""
+    for name, value in variables.items():
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            raise PatqlError(
+                Code.USAGE, f"the value that --var gives ${name} isn't UTF-8"
+            )
+    return variables
 
 
 def _describe_secrets(options: _Options) -> None:
@@ -267,7 +287,7 @@ def _query(given: argparse.Namespace) -> int:
     from patql.engine.state import Options
     from patql.faces.console.query import Query, execute
 
-    variables = _named("--var", given.var)
+    variables = _texts(_named("--var", given.var))
     providers = _named("--provider-dir", given.provider_dir)
     provider_urls = _named("--provider-url", given.provider_url)
     # A signal that would end the process must not come between a new token and its delivery.
@@ -307,7 +327,7 @@ def _query(given: argparse.Namespace) -> int:
 def _describe_serve(parser: argparse.ArgumentParser) -> None:
     parser.description = "Serve the API over HTTP until interrupted."
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--port", type=_port, default=8080, help="0 takes a free one")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     _describe_database(parser)
     parser.add_argument(

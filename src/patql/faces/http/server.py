@@ -145,10 +145,13 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
+        # Python tells the address a second time.
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
         raise PatqlError(
             Code.USAGE,
-            f"can't listen on port {port} of {host}: {error}; name another by --port or --host",
+            f"can't listen on port {port} of {host}: {reason}",
+            hint="name another by --port or --host",
         ) from error
 
 
