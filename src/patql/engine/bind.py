@@ -243,8 +243,9 @@ def resolve(table: exp.Table, catalog: Catalog) -> Resource:
         ]
         message = f"there is no table {'.'.join(parts)} here; resources are named provider.service.resource"
         near = nearest(parts[-1], (name.rpartition(".")[2] for name in known))
-        full = [name for name in known if name.rpartition(".")[2] in near] or known
-        raise SqlError(Code.UNKNOWN_NAME, message, hint=f"Did you mean {full[0]}?")
+        full = [name for name in known if name.rpartition(".")[2] in near]
+        hint = f"Did you mean {full[0]}?" if full else None
+        raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
     return catalog.resource(parts[0], parts[1], parts[2])
 
 

@@ -28,7 +28,12 @@ def _method(statement: Exec, catalog: Catalog) -> tuple[Resource, Method]:
     method = resource.method(name)
     if method is None:
         known = [m.name for m in resource.methods]
-        hint = f"Did you mean {' or '.join(nearest(name, known) or known)}?"
+        near = nearest(name, known)
+        hint = (
+            f"Did you mean {' or '.join(near)}?"
+            if len(near) == 1
+            else f"Its methods are {', '.join(known)}."
+        )
         message = f"{resource.id} has no method {name}"
         raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
     return resource, method
@@ -41,6 +46,8 @@ def _arguments(statement: Exec, resource: Resource, method: Method) -> Arguments
         if parameter is None:
             known = [p.name for p in method.parameters]
             takes = f"It takes {', '.join(known)}." if known else "It takes none."
+            if method.body is not None:
+                takes += " The body stands in @@json = '{…}'."
             message = f"{method.name} of {resource.id} has no parameter {name}"
             raise SqlError(Code.UNKNOWN_NAME, message, hint=takes)
         arguments[parameter.name] = _argument(parameter, given)

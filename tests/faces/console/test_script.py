@@ -8,7 +8,7 @@ import pytest
 from patql.engine.result import Result
 from patql.faces.console import script
 from patql.faces.console.progress import Progress
-from patql.kernel.errors import Code, PatqlError, SqlError
+from patql.kernel.errors import Code, PatqlError, ServerRefusedError, SqlError
 
 if TYPE_CHECKING:
     from patql.engine.session import Session
@@ -43,6 +43,8 @@ class FakeSession:
             raise PatqlError(Code.INVALID, "it fails")
         if statement == "misspelt":
             raise SqlError(Code.SYNTAX, "it can't be read", line=1, column=3)
+        if statement == "limited":
+            raise ServerRefusedError(429, (), "GET /notes")
         return iter(())
 
 
@@ -85,3 +87,16 @@ def test_errors_tell_the_place_in_the_script(
     )
     told = "error[syntax]: it can't be read (line 2, column 4)\n"
     assert capsys.readouterr().err == told
+
+
+def test_a_limit_that_was_not_waited_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The option that would wait is named."""
+    script.run(
+        cast("Session", FakeSession()),
+        "limited",
+        cast("Delivery", None),
+        Progress(),
+    )
+    assert "--retry" in capsys.readouterr().err

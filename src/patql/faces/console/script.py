@@ -75,6 +75,8 @@ def _run_one(
 
 def _failed(error: PatqlError, session: Session) -> int:
     """Tell an error, and return the exit code that it stands for."""
+    if isinstance(error, ServerRefusedError) and error.status == 429:
+        error.hint = "the server takes requests again later than --retry waits"
     if isinstance(error, ServerRefusedError) and error.status == 401:
         error.hint = (
             "`patql init --recover` makes a new root token"
