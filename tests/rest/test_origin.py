@@ -125,3 +125,10 @@ def test_anything_else_is_refused_with_the_likely_url(given: str, likely: str) -
     assert caught.value.hint.endswith(f" {likely}")
     assert "hidden" not in str(caught.value)
     assert parse(likely).url == likely
+
+
+def test_a_user_in_front_is_what_is_wrong() -> None:
+    """The rest of the URL, which alone is shown, may be right."""
+    with pytest.raises(PatqlError, match="target with a user or password") as error:
+        parse("https://me:hidden@example.com/v4")
+    assert "hidden" not in str(error.value)

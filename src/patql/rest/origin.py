@@ -40,9 +40,11 @@ def parse(given: str) -> Base:
     """
     found = _match(_BASE, _folded(given))
     if found is None:
+        shown = _without_userinfo(given)
+        beside = "" if shown == given else " with a user or password in front"
         raise PatqlError(
             Code.USAGE,
-            f"{_without_userinfo(given)!r} can't be a target: a target is an http or https URL that ends in /v4 or /v4beta",
+            f"{shown!r} can't be a target{beside}: a target is an http or https URL that ends in /v4 or /v4beta",
             hint=_likely(given),
         )
     return _base(found)
