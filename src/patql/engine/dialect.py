@@ -64,7 +64,8 @@ def read(
         ParseError: it can't be read, or not within the time that its length allows; with a position.
         RecursionError: it is nested too deeply.
     """
-    # Some ways to read are tried and given up again within others: each JOIN without ON would double the time.
+    # Some ways to read are tried and given up again within others: each JOIN without ON would double the time, and
+    # so would each type's name that is called within another, such as DATE(DATE(…)).
     parser = DIALECT.parser(max_nodes=_NODES + _NODES_A_TOKEN * len(tokens))
     try:
         trees = (
