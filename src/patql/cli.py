@@ -210,7 +210,8 @@ def _concurrency(text: str) -> int:
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) >= 1 << 16:
-        raise argparse.ArgumentTypeError("it must be a number from 0 to 65535")
+        message = f"it must be a number from 0 to 65535, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
