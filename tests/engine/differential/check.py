@@ -21,6 +21,10 @@ from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import Secret
 from patql.rest.http import HttpTransport
 
+LOCAL = (
+    "CREATE TEMP TABLE kept AS FROM (VALUES (1, 'eu'), (3, '7'), (3, NULL)) v(c0, c1)"
+)
+
 PER_WORLD = 40
 """Queries of one world."""
 
@@ -38,6 +42,11 @@ class Both(msgspec.Struct):
     tables: Sequence[Table]
     session: Session
     oracle: duckdb.DuckDBPyConnection
+
+    def __post_init__(self) -> None:
+        """Make the local table, for both."""
+        list(self.session.run(LOCAL))
+        self.oracle.execute(LOCAL)
 
     def check(self, case: Case) -> str:
         """How the query was answered, rightly.
@@ -103,7 +112,7 @@ def opened_world(server: Server, world: World) -> Generator[Both]:
     """A world, open to both."""
     transport = HttpTransport(server.open(world), Secret("secret"))
     session = Session(
-        Catalog((world.provider,)), transport, ManualClock(NOON), Script()
+        *(Catalog((world.provider,)), transport, ManualClock(NOON), Script()),
     )
     oracle = open_oracle(world.tables)
     try:

@@ -170,7 +170,7 @@ class Expressions:
     def _compared(
         self, kind: str, written: Pair, fields: Sequence[Field], depth: int
     ) -> Pair:
-        constants = [self.constant(kind) for _ in range(3)]
+        constants = [self._compared_with(kind) for _ in range(3)]
         match self.choices.below(6):
             case 0 | 1:
                 operator = self.one(*COMPARISONS, *SAME)
@@ -193,6 +193,15 @@ class Expressions:
             case _:
                 other = self.value(kind, fields, max(depth - 1, 0))
                 return join(f"{{}} {self.one(*COMPARISONS)} {{}}", written, other)
+
+    def _compared_with(self, kind: str) -> Pair:
+        """A constant, now and then of another type than the column."""
+        if kind != "int" or not self.choices.maybe(2):
+            return self.constant(kind)
+        number = self.choices.below(FEW)
+        ways = f"'{number}'", f"{number}.0", f"{number}.5", f"{number}e0"
+        cast = f"CAST({number} AS UTINYINT)"
+        return same(self.one(*ways, cast))
 
     def _like(self, written: Pair) -> Pair:
         part = self.choices.one(

@@ -50,7 +50,11 @@ class Grammar(Sources):
             for _ in range(1 + self.choices.below(2)):
                 query = self._repeated() if self.choices.maybe(2) else self.select(1)
                 self.ctes.append((f"w{len(self.ctes)}", query))
-        ways = self._complete, self._complete, self._limited, self._starred
+        ways = (
+            *(self._complete, self._complete, self._complete, self._complete),
+            *(self._limited, self._limited, self._starred, self._starred),
+            *(self._distinct_on, self._unpivoted),
+        )
         case = self.choices.one(ways)()
         if self.ctes:
             heads = [join(f"{name} AS ({{}})", cte.text) for name, cte in self.ctes]
@@ -94,6 +98,36 @@ class Grammar(Sources):
         """All columns under their own names, of one source."""
         source = self.sources(0)
         text = join("SELECT * FROM {}{}", source.text, self._where(source))
+        return Case(ours=text[0], theirs=text[1])
+
+    def _distinct_on(self) -> Case:
+        """The first row for each value of a column."""
+        source = self.sources(1)
+        fields = [f for f in source.fields if f.kind not in NESTED] or source.fields
+        shown = [self.choices.one(fields).ref for _ in range(2)]
+        text = join(
+            "SELECT DISTINCT ON ({}) {} FROM {}{} ORDER BY 1, 2",
+            shown[0],
+            self._outputs(shown),
+            source.text,
+            self._where(source),
+        )
+        return Case(ours=text[0], theirs=text[1], ordered=True)
+
+    def _unpivoted(self) -> Case:
+        """The numbers of a list as rows of their own, each with its column's name."""
+        plain = [table for table in self.tables if not table.required]
+        table = self.choices.one(plain)
+        source, fields = self._table("u", table, bare=True)
+        names = [f.name for f in fields if f.kind == "int"]
+        if not names:
+            return self._complete()
+        template = (
+            f"SELECT {names[0]} FROM {{}} UNPIVOT ({names[0]} FOR n IN ({', '.join(names)}))"
+            f" WHERE {names[0]} {self.one('>', '=', '<>')} {self.choices.below(4)}"
+        )
+        ours, theirs = (s.rpartition(" ")[0].removesuffix(" AS") for s in source)
+        text = join(template, (ours, theirs))
         return Case(ours=text[0], theirs=text[1])
 
     def _repeated(self) -> Select:
@@ -263,7 +297,11 @@ class Grammar(Sources):
         if kinds:
             shown = [self._of_kind(each, shown, fields) for each in kinds]
         keys = listed([field.ref for field in by])
-        way = self.one("{}", "{}", "ROLLUP ({})") if not kinds else "{}"
+        way = (
+            self.one("{}", "{}", "ROLLUP ({})", "GROUPING SETS (({}), ())")
+            if not kinds
+            else "{}"
+        )
         text = join(
             f"SELECT {{}} FROM {{}}{{}} GROUP BY {way}{{}}",
             self._outputs([piece for piece, _ in shown]),

@@ -21,6 +21,9 @@ Sent = Callable[[dict[str, Any]], Awaitable[None]]
 _OFTEN = 90
 """A restless list changes once in so many requests."""
 
+_BUSY = 20
+"""At which of these requests the server asks to be asked again."""
+
 
 class Server:
     """Answers for every world that was opened."""
@@ -161,6 +164,8 @@ class _Listing:
             ours = self._table.serving.ours
             rows = Filter(header, self._filterable(), ours=ours).rows(rows)
         self._asked += 1
+        if self._asked % _OFTEN == _BUSY:
+            return 429, [("retry-after", "0")], {"errors": [{"reason": "Busy"}]}
         if self._method.paging:
             return self._numbered(self._method.paging, rows, values)
         if self._method.cursor:

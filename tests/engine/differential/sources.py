@@ -95,6 +95,10 @@ class Sources(Expressions):
             self._feed_all(held, source.fields)
         if not held.conditions or self.choices.maybe(3):
             held.conditions.append(self.condition([*source.fields, *held.fields], 1))
+        if how in INNER and self.choices.maybe(1):
+            fields = [msgspec.structs.replace(f, parameter="") for f in held.fields]
+            inner = self.select(0, outer=fields)
+            held.conditions.append(join("EXISTS ({})", inner.text))
         on = listed(held.conditions, " AND ")
         source.text = join(f"{{}} {how} {{}} ON {{}}", source.text, right, on)
         source.fields += held.fields
@@ -127,8 +131,8 @@ class Sources(Expressions):
             source.fields += fields
             return
         by = self.choices.one(shared)
-        how = self.one("JOIN", "LEFT JOIN")
-        template = f"{{}} {how} {{}} USING ({by.name})"
+        ways = ("JOIN", "LEFT JOIN") if by.feeds else ("JOIN", "LEFT JOIN", *OUTER[1:])
+        template = f"{{}} {self.one(*ways)} {{}} USING ({by.name})"
         source.text = join(template, source.text, right)
         if by.feeds:
             fields = [_given(f) if f is by else f for f in fields]
@@ -166,10 +170,14 @@ class Sources(Expressions):
             case 8 if self.ctes:
                 name, query = self.choices.one(self.ctes)
                 return same(f"{name} AS {alias}"), _derived(alias, query.kinds)
+            case 9 if depth and self.choices.maybe(3):
+                return self._in_parentheses()
             case 9 if depth:
                 inner = self.select(depth - 1)
                 text = join(f"({{}}) AS {alias}", inner.text)
                 return text, _derived(alias, inner.kinds)
+            case 7 if depth and self.choices.maybe(5):
+                return same(f"kept AS {alias}"), _derived(alias, ("int", "text"))
             case 7 if depth:
                 rows = [
                     f"({self.choices.below(FEW)}, {literal(self.choices.one(PLACES))})"
@@ -180,12 +188,30 @@ class Sources(Expressions):
             case _:
                 return self._table(alias, self._any_table())
 
+    def _in_parentheses(self) -> tuple[Pair, list[Field]]:
+        """A join of two lists, which is joined with the rest as a whole."""
+        plain = [table for table in self.tables if not table.required]
+        sides = [
+            self._table(self._alias(), self.choices.one(plain), bare=True)
+            for _ in range(2)
+        ]
+        (left, fields), (right, others) = sides
+        on: list[Pair] = []
+        self._connect(on, fields, others)
+        on.append(self.condition([*fields, *others], 1))
+        how = self.one(*INNER, *OUTER[:2])
+        text = join(f"({{}} {how} {{}} ON {{}})", left, right, listed(on, " AND "))
+        return text, [*fields, *others]
+
     def _any_table(self) -> Table:
         plain = [table for table in self.tables if not table.required]
         return self.choices.one(self.tables if self.choices.maybe(4) else plain)
 
-    def _table(self, alias: str, table: Table) -> tuple[Pair, list[Field]]:
-        optional = table.optional if self.choices.maybe(4) else None
+    def _table(
+        self, alias: str, table: Table, *, bare: bool = False
+    ) -> tuple[Pair, list[Field]]:
+        """A table, with its optional parameter now and then unless it is to be `bare`."""
+        optional = table.optional if not bare and self.choices.maybe(4) else None
         name = table.resource.id
         holder, _, last = name.rpartition(".")
         theirs = f'{holder}."{last}{WITH_OPTIONAL}"' if optional else name
@@ -232,7 +258,8 @@ class Sources(Expressions):
         if field.kind == "int":
             number = self.choices.below(FEW // 2)
             ways = f"{number}", f"'{number}'", f"{number} + 0", f"({number})", str(FEW)
-            return same(self.one(*ways))
+            others = f"{number}.0", f"{number}e0", f"CAST({number} AS SMALLINT)"
+            return same(self.one(*ways, *others))
         text = literal(self.choices.one(PLACES))
         return same(self.one(text, text, f"({text} || '')"))
 
