@@ -15,10 +15,10 @@ from patql.engine.called import called
 from patql.engine.constants import Constants
 from patql.engine.given import Link, Values, link_of, values_of
 from patql.engine.names import nearest
-from patql.engine.scope import Scope
+from patql.engine.scope import Scope, place_of
 from patql.engine.state import State
 from patql.engine.statement import Exec
-from patql.kernel.errors import Code, SqlError
+from patql.kernel.errors import Code, PatqlError, SqlError
 
 View = tuple[str, ...]
 
@@ -207,7 +207,7 @@ def _occurrence(
         return _executed(table, execs[int(parts[0].removeprefix(EXEC)) - 1], state)
     full = state.complete(parts)
     if len(full) == 3 and state.catalog.knows(full[0]):
-        return Occurrence(table, state.catalog.resource(*full))
+        return Occurrence(table, _named(table, full, state.catalog))
     if state.is_local(full) or _is_file(full, state):
         return None
     return Occurrence(table, resolve(table, state.catalog))
@@ -245,8 +245,24 @@ def resolve(table: exp.Table, catalog: Catalog) -> Resource:
         near = nearest(parts[-1], (name.rpartition(".")[2] for name in known))
         full = [name for name in known if name.rpartition(".")[2] in near]
         hint = f"Did you mean {full[0]}?" if full else None
-        raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
-    return catalog.resource(parts[0], parts[1], parts[2])
+        line, column = place_of(table.parts[0])
+        raise SqlError(Code.UNKNOWN_NAME, message, line=line, column=column, hint=hint)
+    return _named(table, parts, catalog)
+
+
+def _named(table: exp.Table, parts: Sequence[str], catalog: Catalog) -> Resource:
+    """The resource of that name; where there is none, the place of the table's name is told too."""
+    try:
+        return catalog.resource(*parts)
+    except PatqlError as error:
+        line, column = place_of(table.parts[0])
+        raise SqlError(
+            error.code,
+            error.message.rstrip("."),
+            line=line,
+            column=column,
+            hint=error.hint,
+        ) from None
 
 
 def names_output(column: exp.Column) -> bool:

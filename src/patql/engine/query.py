@@ -22,6 +22,7 @@ from patql.engine.projection import answer as project
 from patql.engine.reading import widening
 from patql.engine.relate import UnknownColumnError, quote
 from patql.engine.result import Result, ResultColumn
+from patql.engine.scope import place_of
 from patql.engine.state import State
 from patql.engine.statement import NESTED, Exec
 from patql.engine.stream import ReadAgainError, Stream
@@ -285,9 +286,11 @@ def _with_names(error: UnknownColumnError, bound: Bound) -> SqlError:
         f"Did you mean {near[0]}?" if near else f"Its columns are {', '.join(known)}."
     )
     message = f"there is no column {error.name} in {resources}"
-    return SqlError(
-        Code.UNKNOWN_NAME, message, line=error.line, column=error.column, hint=hint
-    )
+    named = (c for c in bound.tree.find_all(exp.Column) if c.name == error.name)
+    line, column = error.line, error.column
+    if line is None and (written := next(named, None)):
+        line, column = place_of(written)
+    return SqlError(Code.UNKNOWN_NAME, message, line=line, column=column, hint=hint)
 
 
 def _with_cast(error: SqlError, bound: Bound) -> SqlError:

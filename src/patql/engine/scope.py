@@ -289,6 +289,15 @@ def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
             yield node
 
 
+def place_of(node: exp.Expr) -> tuple[int | None, int | None]:
+    """The line and column at which a name is written, from 1; None where the text doesn't have it."""
+    identifier = node.find(exp.Identifier)
+    meta = identifier.meta if identifier is not None else {}
+    if "col" not in meta:
+        return None, None
+    return meta["line"], max(1, meta["col"] - (meta["end"] - meta["start"]))
+
+
 def has_only(node: exp.Expr, parts: Collection[str]) -> bool:
     """Whether a node has none but these parts."""
     return all(part in parts for part, value in node.args.items() if value)
