@@ -411,6 +411,7 @@ VARIABLES = {
     ("sql", "expected"),
     [
         ("SELECT $name, typeof($id)", [("ci", "VARCHAR")]),
+        ("SELECT $name, ''", [("ci", "")]),
         ("SELECT id FROM linode.profile.tokens WHERE id = $id", [(2,)]),
         ("SELECT id FROM linode.profile.tokens WHERE label = $NAME", [(2,)]),
         ("SELECT id FROM `linode`.profile.tokens WHERE label = $name", [(2,)]),

@@ -30,8 +30,8 @@ def _method(statement: Exec, catalog: Catalog) -> tuple[Resource, Method]:
         known = [m.name for m in resource.methods]
         near = nearest(name, known)
         hint = (
-            f"Did you mean {' or '.join(near)}?"
-            if len(near) == 1
+            f"Did you mean {near[0]}?"
+            if near
             else f"Its methods are {', '.join(known)}."
         )
         message = f"{resource.id} has no method {name}"

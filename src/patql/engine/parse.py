@@ -116,7 +116,8 @@ def parse(text: str, variables: Collection[str] | None = None) -> Statement:
 
 def _tokenize(sql: str) -> list[Token]:
     try:
-        tokens = DIALECT.tokenize(sql)
+        # After a $ sqlglot looks for what closes a text in dollars, and trips over a '' that ends the whole.
+        tokens = DIALECT.tokenize(f"{sql} ")
     except TokenError:
         line, column = place(sql, _unclosed(sql))
         message = "the statement ends inside a quote or a comment that begins here"
