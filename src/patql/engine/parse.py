@@ -197,8 +197,7 @@ def _runnable(tokens: list[Token], text: str) -> Runnable:
     if meta := _META.get(word):
         return meta(Cursor(tokens, text))
     if word in _TABLES:
-        whole = f"FROM ({text})"
-        return _runnable(_tokenize(whole), whole)
+        return _runnable(_as_table(tokens), text)
     if word in ("DROP", "TRUNCATE", "ALTER"):
         return _definition(tokens, text)
     if word not in _TREES:
@@ -218,6 +217,18 @@ def _runnable(tokens: list[Token], text: str) -> Runnable:
     if isinstance(tree, (exp.Insert, exp.Update, exp.Delete)):
         return _change(tree, word, execs, written)
     return _local(tree, execs, written, tokens[0])
+
+
+def _as_table(tokens: list[Token]) -> list[Token]:
+    """The tokens of FROM (…) around those of a statement, in places that are the statement's own."""
+    first, last = tokens[0], tokens[-1]
+    before = ((TokenType.FROM, "FROM"), (TokenType.L_PAREN, "("))
+    at = (first.line, first.col, first.start, first.end)
+    opening = [Token(kind, word, *at) for kind, word in before]
+    closing = Token(
+        TokenType.R_PAREN, ")", last.line, last.col, last.start, last.end
+    )
+    return [*opening, *tokens, closing]
 
 
 def _definition(tokens: list[Token], text: str) -> Local:
