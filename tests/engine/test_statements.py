@@ -122,7 +122,6 @@ def _plain(rows: list[Any]) -> list[str]:
         "EXPLAIN PREPARE p AS SELECT 1",
         "PREPARE p AS SELECT 1",
         "EXECUTE p",
-        "SUMMARIZE SELECT 1",
         "TRUNCATE linode.profile.tokens",
         "ALTER TABLE linode.profile.tokens RENAME TO x",
         "MERGE INTO linode.profile.tokens USING x ON true WHEN MATCHED THEN DELETE",

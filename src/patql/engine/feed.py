@@ -43,6 +43,10 @@ class Feed:
     def sql(self) -> str:
         """The query for the distinct values, a column for each link; to be run when what it reads is published."""
         tables = [source.copy() for source in self._sources]
+        for table in tables:
+            table.set(
+                "joins", None
+            )  # those within parentheses are sources of their own
         query = exp.select(*(_value(n, k, tables) for n, k in enumerate(self.links)))
         query = query.distinct()
         for at, table in enumerate(tables):

@@ -85,10 +85,9 @@ def make_plan(
     for occurrence, links in _in_order(bound):
         step = _step(occurrence, links, bound, constants, horizon)
         _join(planned, step, [occurrence])
-    for step, readers in list(planned):
+    for step, readers in planned.copy():
         if step.instead and any(_is_twin(s, step.instead) for s, _ in planned):
-            planned.remove((step, readers))
-            _join(planned, step.instead, readers)  # that list is read anyway
+            _read_with_list(planned, step, step.instead, readers)
     for step, readers in planned:
         for occurrence in readers:
             _check_parameters(occurrence, step, bound)
@@ -98,6 +97,17 @@ def make_plan(
         _published(step, readers, n, planned, bound, widened)
         for n, (step, readers) in enumerate(planned)
     )
+
+
+def _read_with_list(
+    planned: list[Planned], step: Step, listed: Step, readers: list[Occurrence]
+) -> None:
+    """Read a step's rows from a list that is read anyway, as early as either: what they feed comes after both."""
+    own = next(at for at, (other, _) in enumerate(planned) if other is step)
+    twin = next(at for at, (other, _) in enumerate(planned) if _is_twin(other, listed))
+    other, others = planned[twin]
+    planned[min(own, twin)] = (_merged(other, listed), [*others, *readers])
+    del planned[max(own, twin)]
 
 
 def _join(planned: list[Planned], step: Step, readers: list[Occurrence]) -> None:
