@@ -225,9 +225,7 @@ def _as_table(tokens: list[Token]) -> list[Token]:
     before = ((TokenType.FROM, "FROM"), (TokenType.L_PAREN, "("))
     at = (first.line, first.col, first.start, first.end)
     opening = [Token(kind, word, *at) for kind, word in before]
-    closing = Token(
-        TokenType.R_PAREN, ")", last.line, last.col, last.start, last.end
-    )
+    closing = Token(TokenType.R_PAREN, ")", last.line, last.col, last.start, last.end)
     return [*opening, *tokens, closing]
 
 
