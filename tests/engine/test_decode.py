@@ -17,9 +17,9 @@ from patql.catalog.document import (
     Resource,
 )
 from patql.engine.decode import ContradictionError, Decoder
-from patql.engine.plan import Step
 from patql.engine.reading import widening
 from patql.engine.relate import Relational
+from patql.engine.step import Step
 from patql.engine.views import publish, publish_empty
 from patql.kernel.errors import Code, PatqlError
 

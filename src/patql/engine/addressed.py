@@ -10,10 +10,10 @@ from patql.engine import query
 from patql.engine.constants import Constants
 from patql.engine.dialect import DIALECT
 from patql.engine.given import Value, as_argument
-from patql.engine.plan import choose
 from patql.engine.scope import bare, conjuncts
 from patql.engine.state import State
 from patql.engine.statement import Delete, Update
+from patql.engine.step import choose
 from patql.kernel.errors import Code, SqlError
 
 Others = Sequence[exp.Expr] | exp.Query

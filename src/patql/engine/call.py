@@ -13,13 +13,13 @@ from patql.engine.created import Created
 from patql.engine.dryrun import preview
 from patql.engine.found import Match
 from patql.engine.given import Arguments
-from patql.engine.plan import choose
 from patql.engine.ports import Transport
 from patql.engine.request import build, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
 from patql.engine.statement import Exec, Json, Variable
+from patql.engine.step import choose
 from patql.engine.values import distinct, encode, field
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request, Response

@@ -6,11 +6,11 @@ from patql.catalog.document import Access, Method, Resource
 from patql.engine.answers import Answers
 from patql.engine.found import key_argument
 from patql.engine.given import Value
-from patql.engine.plan import choose
 from patql.engine.request import build, is_missing, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
 from patql.engine.state import State
+from patql.engine.step import choose
 from patql.kernel.errors import PatqlError
 from patql.kernel.http import Response
 

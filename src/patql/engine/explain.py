@@ -28,7 +28,6 @@ from patql.engine.operators import (
     scans,
 )
 from patql.engine.outline import at_once, listed, made, reading, request, values
-from patql.engine.plan import Step
 from patql.engine.projection import fits
 from patql.engine.quantities import duration, number
 from patql.engine.query import Prepared
@@ -50,6 +49,7 @@ from patql.engine.statement import (
     Update,
     Use,
 )
+from patql.engine.step import Step
 from patql.engine.target import Target
 from patql.engine.template import show_insert
 from patql.kernel.errors import Code, SqlError

@@ -17,9 +17,9 @@ from patql.engine.feed import Feed
 from patql.engine.given import Arguments, Value, as_argument
 from patql.engine.listing import ChangedError, Listing
 from patql.engine.meter import Meter
-from patql.engine.plan import Step
 from patql.engine.request import build, first, locate
 from patql.engine.state import State
+from patql.engine.step import Step
 from patql.engine.views import type_of, with_fed
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request

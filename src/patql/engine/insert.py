@@ -11,13 +11,13 @@ from patql.engine.constants import Constants
 from patql.engine.created import Created
 from patql.engine.dryrun import preview
 from patql.engine.given import Value, as_argument
-from patql.engine.plan import choose
 from patql.engine.request import build, locate, refuse
 from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
 from patql.engine.send import Sending
 from patql.engine.state import State
 from patql.engine.statement import Insert
+from patql.engine.step import choose
 from patql.engine.values import distinct, encode, field, takes, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
 from patql.kernel.http import Request, Response

@@ -11,7 +11,6 @@ from patql.engine.decode import Decoder, Page
 from patql.engine.distinct import Distinct
 from patql.engine.given import Arguments
 from patql.engine.pages import check_moved, next_request
-from patql.engine.plan import Step
 from patql.engine.request import (
     build,
     is_missing,
@@ -21,6 +20,7 @@ from patql.engine.request import (
     says_missing,
 )
 from patql.engine.state import State
+from patql.engine.step import Step
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
 

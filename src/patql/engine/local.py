@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from sqlglot import exp
 
 from patql.engine import query
-from patql.engine.relate import no_files
+from patql.engine.failures import no_files
 from patql.engine.result import Result
 from patql.engine.state import State
 from patql.engine.statement import Local

@@ -7,10 +7,10 @@ from math import prod
 from patql.catalog.document import Access, Method
 from patql.engine.given import Value
 from patql.engine.meter import Meter
-from patql.engine.plan import Step
 from patql.engine.pushdown import Filter
 from patql.engine.quantities import duration, number, size
 from patql.engine.state import State
+from patql.engine.step import Step
 from patql.kernel.secrets import redact
 
 NAMED = 5

@@ -1,64 +1,21 @@
 """Bound names to steps: which method answers for each resource, with which arguments and columns, and in what order."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
-import msgspec
 from msgspec.structs import replace
 from sqlglot import exp
 
-from patql.catalog.document import Column, Method, Parameter, Resource
+from patql.catalog.document import Method, Parameter
 from patql.engine.bind import Bound, Occurrence, names_output
 from patql.engine.constants import Constants
 from patql.engine.feed import Feed, dependencies
-from patql.engine.given import Arguments, Link, Values
-from patql.engine.pushdown import Push, Translator
-from patql.engine.scope import TABLE, bare, has_only
+from patql.engine.given import Link
+from patql.engine.narrowing import push_of
+from patql.engine.step import Plan, Step, choose, is_key
 from patql.kernel.errors import Code, SqlError
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One fetch, published to the relational engine as a view.
-
-    Attributes:
-        view: the view's name: provider, service, resource.
-        method: the operation that is called.
-        arguments: its parameters that have one value; a page given here is the only one read.
-        columns: what is read of each row.
-        given: parameters that are columns of each row, with their one value.
-        key: the column whose values must differ from row to row of a list, None where the resource has none.
-        resource: what is read.
-        values: parameters that have several values, each asked for by a request of its own, or none at all.
-        feed: the query that gives the values of further parameters, None where there are none.
-        fed: parameters of `values` and `feed` that are columns of each row.
-        shown: the names of the parameters that are columns of each row, in the document's order.
-        push: what may be left to the server, None where nothing may.
-        instead: the list to read where it takes fewer requests than asking for each row of `values` or `feed`.
-        streamed: whether rows may be read once, as they come, since nothing else reads them.
-        types: wider types of columns than the document's, by name.
-    """
-
-    view: tuple[str, ...]
-    method: Method
-    arguments: Arguments
-    columns: tuple[Column, ...]
-    given: Arguments
-    key: str | None
-    resource: Resource
-    values: Values = {}
-    feed: Feed | None = None
-    fed: tuple[Parameter, ...] = ()
-    shown: tuple[str, ...] = ()
-    push: Push | None = None
-    instead: "Step | None" = None
-    streamed: bool = False
-    types: Mapping[str, str] = {}
-
 
 Planned = tuple[Step, list[Occurrence]]
 """A step, and the tables that read its rows."""
-
-Plan = tuple[Step, ...]
-"""The steps in the order in which they run; then the query, over their views."""
 
 
 def make_plan(
@@ -197,47 +154,6 @@ def _usable(
     return usable
 
 
-def choose(
-    resource: Resource, methods: Sequence[Method], given: Collection[str]
-) -> Method:
-    """The most specific method whose required parameters are all given, whatever the document's order.
-
-    Raises:
-        SqlError: MISSING_PARAMETER, listing each method with what it lacks; UNSUPPORTED where there is no method, or
-            none that can be called rightly.
-    """
-    if not methods:
-        raise SqlError(
-            Code.UNSUPPORTED, f"{resource.id} has no method for this statement"
-        )
-    fitting = [m for m in methods if all(name in given for name in m.required)]
-    if not fitting:
-        lacking = "; ".join(
-            f"{m.name} needs {', '.join(n for n in m.required if n not in given)}"
-            for m in methods
-        )
-        message = f"{resource.id} can't be reached without more parameters: {lacking}"
-        raise SqlError(Code.MISSING_PARAMETER, message)
-    plain = [name for name in given if not _is_key(methods, name)]
-    best = max(
-        fitting,
-        key=lambda m: (
-            not m.unsupported,
-            sum(m.parameter(n) is not None for n in plain),
-            len(m.required),
-        ),
-    )
-    if best.unsupported:
-        message = f"{best.name} of {resource.id} can't be called: {best.unsupported[0]}"
-        raise SqlError(Code.UNSUPPORTED, message)
-    return best
-
-
-def _is_key(methods: Iterable[Method], name: str) -> bool:
-    found = (method.parameter(name) for method in methods)
-    return any(parameter is not None and parameter.key_column for parameter in found)
-
-
 def _step(
     occurrence: Occurrence,
     links: dict[str, Link],
@@ -250,9 +166,9 @@ def _step(
     step = _called(occurrence, method, links, bound)
     instead = _list_instead(step, occurrence, links, bound)
     if instead is not None:
-        push = _push(occurrence, instead, bound, constants, horizon)
+        push = push_of(occurrence, instead, bound, constants, horizon)
         instead = replace(instead, push=push)
-    push = _push(occurrence, step, bound, constants, horizon)
+    push = push_of(occurrence, step, bound, constants, horizon)
     return replace(step, push=push, instead=instead)
 
 
@@ -293,7 +209,7 @@ def _called(
     """The step that calls a method, with the parameters that it takes of those that are given."""
     taken = {n: v for n, v in occurrence.values.items() if method.parameter(n)}
     for name in occurrence.values:
-        if name not in taken and not _is_key(occurrence.readers, name):
+        if name not in taken and not is_key(occurrence.readers, name):
             message = f"{method.name}, which answers for {occurrence.resource.id} here, takes no {name}"
             raise SqlError(Code.UNSUPPORTED, message)
     wanted = [
@@ -325,114 +241,6 @@ def _called(
 def _is_no_column(parameter: Parameter, occurrence: Occurrence) -> bool:
     """Whether a parameter is a column of the rows only because it is given."""
     return parameter.key_column is None and occurrence.column(parameter.name) is None
-
-
-def _push(
-    occurrence: Occurrence,
-    step: Step,
-    bound: Bound,
-    constants: Constants,
-    horizon: str,
-) -> Push | None:
-    """What a list's server can do of the query.
-
-    Any server's list can be left off early. Filters are sent only where the document names the header of the list's
-    version, as ours does.
-    """
-    paging, table = step.method.paging, occurrence.table
-    if not (paging or step.method.cursor) or (paging and paging.page in step.arguments):
-        return None
-
-    def is_own(node: exp.Expr) -> bool:
-        return isinstance(node, exp.Column) and bound.owner(node) is occurrence
-
-    filterable = step.method.columns if paging and paging.version_header else ()
-    translator = Translator(filterable, constants, horizon, is_own)
-    settled = {id(c) for c in _settled(occurrence, step)}
-    conditions = [c for c in bound.scope.conditions_of(table) if id(c) not in settled]
-    anywhere, own = translator.filters(
-        conditions, outer=bound.scope.outer_joined(table)
-    )
-    push = Push(anywhere, own)
-    select = table.find_ancestor(exp.Select)
-    if select is not None and _is_alone(select, table):
-        push = _narrowed(push, select, translator, constants)
-    counted = paging is not None and paging.results_key is not None
-    return push if counted else replace(push, counts=False)
-
-
-def _settled(occurrence: Occurrence, step: Step) -> Iterator[exp.Expr]:
-    """Conditions that all rows of a step meet, since their parameters are what was asked for."""
-    for name, conditions in occurrence.conditions.items():
-        if name in step.shown:
-            yield from (c for c in conditions if isinstance(bare(c), (exp.EQ, exp.In)))
-
-
-def _is_alone(select: exp.Select, table: exp.Table) -> bool:
-    """Whether a SELECT reads nothing but a table, and gives each of its rows that meets WHERE, once."""
-    clauses = {"expressions", "from_", "where", "order", "limit", "offset"}
-    plain = has_only(select, clauses) and has_only(table, TABLE)
-    if not plain or table.alias_column_names:
-        return False
-    from_ = select.args.get("from_")
-    if not from_ or from_.this is not table:
-        return False
-    # A function that isn't known may give several rows or none, and REPLACE gives another value the column's name.
-    several = (exp.Unnest, exp.Explode, exp.Anonymous, exp.Window, exp.Query)
-    if any(p.find(*several) or _renames(p) for p in select.expressions):
-        return False
-    aggregates = (p.find(exp.AggFunc) for p in select.expressions)
-    return all(isinstance(node, exp.Count | None) for node in aggregates)
-
-
-def _renames(projection: exp.Expr) -> bool:
-    star = projection.find(exp.Star)
-    return bool(star and (star.args.get("replace") or star.args.get("rename")))
-
-
-def _narrowed(
-    push: Push, select: exp.Select, translator: Translator, constants: Constants
-) -> Push:
-    """The same with the order and the number of rows, or with the count, that the SELECT wants."""
-    counted = [p.unalias() for p in select.expressions if p.find(exp.AggFunc)]
-    if counted:
-        alone = len(select.expressions) == 1 and _counts_rows(counted[0])
-        cut = select.args.get("limit") or select.args.get("offset")
-        return replace(push, counts=alone and not cut)
-    wanted = _rows_wanted(select, constants)
-    order = select.args.get("order")
-    if wanted is None or (order and len(order.expressions) != 1):
-        return push
-    by = _ordered_by(order.expressions[0], translator) if order else None
-    return push if order and by is None else replace(push, order=by, limit=wanted)
-
-
-def _ordered_by(
-    ordered: exp.Ordered, translator: Translator
-) -> tuple[str, bool] | None:
-    """The field that the server can order by, and whether downwards; None where that isn't what the query means."""
-    column = bare(ordered.this)
-    if isinstance(column, exp.Column) and names_output(column):
-        return None
-    return translator.order(ordered)
-
-
-def _counts_rows(projection: exp.Expr) -> bool:
-    star = isinstance(projection, exp.Count) and projection.this
-    return isinstance(star, exp.Star) and not any(star.args.values())
-
-
-def _rows_wanted(select: exp.Select, constants: Constants) -> int | None:
-    """LIMIT and OFFSET together, None where there is no LIMIT of so many rows."""
-    limit, offset = select.args.get("limit"), select.args.get("offset")
-    if not isinstance(limit, exp.Limit) or not has_only(limit, {"expression"}):
-        return None
-    given = [limit.expression, *([offset.expression] if offset else [])]
-    if not all(constants.is_constant(each) for each in given):
-        return None
-    counts = [constants.value(each) for each in given]
-    whole = [n for n in counts if isinstance(n, int) and not isinstance(n, bool)]
-    return sum(whole) if len(whole) == len(counts) else None
 
 
 def _is_twin(one: Step, other: Step) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from patql.engine.dialect import DIALECT
-from patql.engine.relate import UnknownColumnError
+from patql.engine.failures import UnknownColumnError
 from patql.engine.state import State
 from patql.engine.statement import NESTED
 from patql.kernel.errors import Code, SqlError

@@ -17,10 +17,10 @@ from patql.engine.decode import Columns
 from patql.engine.fetch import Fetch
 from patql.engine.given import Value
 from patql.engine.instants import WIRE
-from patql.engine.plan import Plan, Step
 from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.scope import TABLE, bare, has_only
 from patql.engine.state import State
+from patql.engine.step import Plan, Step
 from patql.engine.views import is_never, never_from
 
 _PLAIN = {"BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN"}

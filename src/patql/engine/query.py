@@ -12,19 +12,21 @@ from patql.engine.bind import Bound, bind
 from patql.engine.constants import Constants
 from patql.engine.dialect import DIALECT
 from patql.engine.extracts import compare_extracts
+from patql.engine.failures import UnknownColumnError
 from patql.engine.fetch import ATTEMPTS, Fetch, WideningError, changing, count
 from patql.engine.instants import WIRE, compare_instants
 from patql.engine.listing import ChangedError
 from patql.engine.names import nearest
-from patql.engine.plan import Plan, make_plan
+from patql.engine.plan import make_plan
 from patql.engine.projection import Chosen, chosen
 from patql.engine.projection import answer as project
 from patql.engine.reading import widening
-from patql.engine.relate import UnknownColumnError, quote
+from patql.engine.relate import quote
 from patql.engine.result import Result, ResultColumn
 from patql.engine.scope import place_of
 from patql.engine.state import State
 from patql.engine.statement import NESTED, Exec
+from patql.engine.step import Plan
 from patql.engine.stream import ReadAgainError, Stream
 from patql.engine.views import never_from, publish, publish_empty
 from patql.kernel.errors import Code, PatqlError, SqlError

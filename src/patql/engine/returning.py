@@ -9,11 +9,11 @@ from sqlglot import exp
 
 from patql.catalog.document import Method, Resource
 from patql.engine import query
-from patql.engine.plan import Step
 from patql.engine.reading import widening
 from patql.engine.result import Result, ResultColumn, Row
 from patql.engine.scope import bare
 from patql.engine.state import State
+from patql.engine.step import Step
 from patql.kernel.errors import Code, SqlError
 
 Projections = tuple[exp.Expr, ...]

@@ -9,10 +9,10 @@ from patql.engine import query
 from patql.engine.addressed import Addressed
 from patql.engine.dryrun import preview
 from patql.engine.found import Found, Match, prepare
-from patql.engine.plan import choose
 from patql.engine.result import Result
 from patql.engine.state import State
 from patql.engine.statement import Delete, Update
+from patql.engine.step import choose
 from patql.kernel.errors import Code, SqlError
 from patql.kernel.http import Request
 

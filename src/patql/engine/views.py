@@ -7,10 +7,10 @@ import arro3.core as arrow
 from patql.catalog.document import Column, Parameter
 from patql.engine.decode import Decoder
 from patql.engine.given import Value
-from patql.engine.plan import Step
 from patql.engine.reading import duckdb_type
 from patql.engine.relate import Relational, quote
 from patql.engine.shape import JSON, structure
+from patql.engine.step import Step
 from patql.engine.stream import Stream
 from patql.kernel.clock import to_wire
 
