@@ -18,6 +18,10 @@ from patql.authority.authority import Authority
 from patql.kernel.clock import SystemClock
 from patql.store.sqlite import SqliteStore
 
+# A shell has what runs in its background ignore Ctrl-C, and so would the tests of Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def need() -> Callable[..., str]:
