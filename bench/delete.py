@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.byhand import delete_tokens
 from bench.pageserver import ROWS
-from bench.serving import TOKEN, compared, milliseconds, serving
+from bench.serving import TOKEN, compared, raced, serving
 
 from patql import connect
 from patql.engine.session import Session
@@ -24,19 +24,12 @@ def run(rounds: int) -> list[dict[str, Any]]:
 
 def _compared(latency: int, rounds: int) -> dict[str, Any]:
     with serving(PAGES, latency) as base, connect(base, token=TOKEN) as session:
-        times = [
-            (
-                milliseconds(lambda: _by_hand(base)),
-                milliseconds(lambda: _by_sql(session)),
-            )
-            for _ in range(rounds + 1)
-        ][1:]
+        times = raced(lambda: _by_sql(session), lambda: _by_hand(base), rounds)
     return compared(
         f"DELETE of {MATCHING:,} of {PAGES * ROWS:,} tokens by predicate, a request each, {latency} ms latency",
         f"aiohttp loop, {CONCURRENCY} at once, msgspec structs",
         BAR,
-        [ours for _, ours in times],
-        [theirs for theirs, _ in times],
+        *times,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.byhand import members_of_groups
 from bench.pageserver import GROUPS, MEMBERS
-from bench.serving import ROOT, TOKEN, compared, milliseconds, serving
+from bench.serving import ROOT, TOKEN, compared, raced, serving
 
 from patql import connect
 from patql.engine.session import Session
@@ -35,19 +35,12 @@ def _compared(latency: int, rounds: int) -> dict[str, Any]:
             provider_urls={"groups": base},
         ) as session,
     ):
-        times = [
-            (
-                milliseconds(lambda: _by_hand(base)),
-                milliseconds(lambda: _by_sql(session)),
-            )
-            for _ in range(rounds + 1)
-        ][1:]
+        times = raced(lambda: _by_sql(session), lambda: _by_hand(base), rounds)
     return compared(
         f"a join that feeds {GROUPS:,} distinct parameters, {latency} ms latency → Python rows",
         f"aiohttp loop, {CONCURRENCY} at once, msgspec structs",
         BAR,
-        [ours for _, ours in times],
-        [theirs for theirs, _ in times],
+        *times,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.byhand import tokens_as_arrow
 from bench.pageserver import PAGES, ROWS
-from bench.serving import TOKEN, compared, milliseconds, serving
+from bench.serving import TOKEN, compared, raced, serving
 
 from patql import connect
 from patql.engine.session import Session
@@ -18,20 +18,13 @@ BAR = 1.05
 def run(rounds: int) -> list[dict[str, Any]]:
     """400 pages to Arrow, against an aiohttp loop that decodes each page and makes it columns as soon as it comes."""
     with serving(latency=LATENCY) as base, connect(base, token=TOKEN) as session:
-        times = [
-            (
-                milliseconds(lambda: _by_hand(base)),
-                milliseconds(lambda: _by_sql(session)),
-            )
-            for _ in range(rounds + 1)  # the first one fills caches
-        ][1:]
+        times = raced(lambda: _by_sql(session), lambda: _by_hand(base), rounds)
     return [
         compared(
             f"{PAGES} pages of {ROWS} tokens, {LATENCY} ms latency each → Arrow",
             f"aiohttp loop, {CONCURRENCY} at once, msgspec structs, arro3 batches",
             BAR,
-            [ours for _, ours in times],
-            [theirs for theirs, _ in times],
+            *times,
         )
     ]
 
