@@ -3,7 +3,7 @@
 import pytest
 
 from patql.catalog.load import builtin
-from patql.catalog.names import Catalog, nearest
+from patql.catalog.names import Catalog, suggestion
 from patql.kernel.errors import Code, PatqlError
 
 
@@ -64,4 +64,4 @@ def test_unknown_names(
 )
 def test_nearest(name: str, known: list[str], hint: str) -> None:
     """Names alike if there are any, else what there is, shortened."""
-    assert nearest(name, known) == hint
+    assert suggestion(name, known) == hint

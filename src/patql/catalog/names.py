@@ -53,7 +53,7 @@ class Catalog:
         return _find("resource", resource, holder.resources, within=within)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """A hint that lists the known names that are most like `name`, or all of them where none is; a handful at most."""
     from difflib import get_close_matches
 
@@ -84,5 +84,5 @@ def _find(
     raise PatqlError(
         Code.UNKNOWN_NAME,
         f"There is no {kind} `{name}`{where}.",
-        hint=nearest(name, (candidate.name for candidate in candidates)),
+        hint=suggestion(name, (candidate.name for candidate in candidates)),
     )

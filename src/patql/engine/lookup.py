@@ -1,7 +1,7 @@
 """What the names in SHOW and DESCRIBE stand for, with what USE lets them leave out."""
 
 from patql.catalog.document import Method, Resource, Service
-from patql.catalog.names import nearest
+from patql.catalog.names import suggestion
 from patql.engine.state import State
 from patql.engine.statement import Name
 from patql.kernel.errors import Code, SqlError
@@ -53,6 +53,6 @@ def method_named(name: Name, state: State) -> Method:
     method = resource.method(wanted)
     if method is None:
         message = f"{resource.id} has no method {wanted}"
-        hint = nearest(wanted, (m.name for m in resource.methods))
+        hint = suggestion(wanted, (m.name for m in resource.methods))
         raise SqlError(Code.UNKNOWN_NAME, message, hint=hint)
     return method
