@@ -18,6 +18,8 @@ from patql.authority.authority import Authority
 from patql.kernel.clock import SystemClock
 from patql.store.sqlite import SqliteStore
 
+pytest_plugins = ("tests.postgres",)
+
 # A shell has what runs in its background ignore Ctrl-C, and so would the tests of Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
