@@ -1,13 +1,15 @@
 """The API: `Api.handle` takes a request and gives a response, whatever the request is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from patql.api import headers, problems
+from patql.api.authorize import credential
+from patql.api.oauth import OAuth
 from patql.api.profile import Profile
 from patql.api.routes import Act, Endpoint, Routes, operations
 from patql.api.tokens import Tokens
 from patql.authority.authority import Authority
-from patql.authority.model import Denied
+from patql.authority.model import Denied, Granted
 from patql.catalog.document import Provider
 from patql.kernel.errors import Code, InvalidRequestError, PatqlError, Problem
 from patql.kernel.http import Headers, Request, Response
@@ -25,6 +27,10 @@ Report = Callable[[Exception], None]
 """Takes an error that the client isn't told of: whoever runs the API may log it, redacted."""
 
 
+Verify = Callable[[bytes, Sequence[str]], Granted | Denied]
+"""What gives the verdict on a secret and the scopes that are needed: the authority, or whoever stands before it."""
+
+
 class Api:
     """The Linode API v4, as far as the provider document describes it.
 
@@ -37,8 +43,9 @@ class Api:
     def __init__(
         self, authority: Authority, provider: Provider, openapi: bytes
     ) -> None:
-        self._authority = authority
+        self.authority = authority
         self._openapi = openapi
+        self._oauth = OAuth(authority)
         methods = operations(provider)
         profile = Profile(authority)
         tokens = Tokens(authority, methods["getPersonalAccessTokens"])
@@ -53,15 +60,21 @@ class Api:
         }
         self._routes = Routes((methods[name], act) for name, act in acts.items())
 
-    def handle(self, request: Request, report: Report | None = None) -> Response:
+    def handle(
+        self,
+        request: Request,
+        report: Report | None = None,
+        verify: Verify | None = None,
+    ) -> Response:
         """The answer to a request; it raises nothing.
 
         Args:
             request: its path starts with `/v4` or `/v4beta`, or is one of the server's own.
             report: takes an error that became a 5xx.
+            verify: gives the verdicts; the authority does where it is omitted.
         """
         try:
-            response = self._answer(request)
+            response = self._answer(request, verify or self.authority.verify)
         except Exception as error:  # noqa: BLE001  (the outermost shell: whatever it is, the client gets JSON)
             if report is not None:
                 report(error)
@@ -70,19 +83,29 @@ class Api:
             response = _refusal(error, headers.PLAIN)
         return _head(response) if request.method == "HEAD" else response
 
+    def asks(self, request: Request) -> tuple[bytes, Sequence[str]] | None:
+        """The secret that a request is verified by, and the scopes that it needs; None where it is answered to anyone."""
+        if self._oauth.introspects(request):
+            return credential(request.headers) or b"", ()
+        found = self._routes.find(request.path)
+        endpoint = found[0].endpoints.get(request.method) if found else None
+        if endpoint is None:
+            return None
+        return credential(request.headers) or b"", endpoint.needs
+
     def close(self) -> None:
         """Close the authority; the API can't be used afterwards."""
-        self._authority.close()
+        self.authority.close()
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request, verify: Verify) -> Response:
         found = self._routes.find(request.path)
         if found is None:
-            return self._own(request)
+            return self._oauth.answer(request, verify) or self._own(request)
         route, item = found
         endpoint = route.endpoints.get(request.method)
         if endpoint is None:
             return _without_operation(request.method, route.allow)
-        verdict = self._authority.verify(_credential(request), endpoint.needs)
+        verdict = verify(credential(request.headers) or b"", endpoint.needs)
         if isinstance(verdict, Denied):
             return _denied(verdict, endpoint)
         try:
@@ -106,7 +129,7 @@ class Api:
         if request.path == "/openapi.json":
             body = self._openapi
         elif request.path == "/healthz":
-            self._authority.is_empty()  # reads the store, so that a broken one is a 503
+            self.authority.is_empty()  # reads the store, so that a broken one is a 503
             body = b'{"status":"ok"}'
         else:
             problem = Problem(f"Unknown path {request.path[:_SHOWN_PATH]}")
@@ -116,18 +139,6 @@ class Api:
         if request.method not in ("GET", "HEAD"):
             return _without_operation(request.method, b"GET, HEAD, OPTIONS")
         return Response(200, headers.PLAIN, body)
-
-
-def _credential(request: Request) -> bytes:
-    """The bearer token that was sent (RFC 6750, section 2.1); empty where there is none, or more than one header."""
-    found = b""
-    for name, value in request.headers:
-        if name == b"authorization":
-            if found:
-                return b""
-            found = value
-    scheme, _, token = found.partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _denied(verdict: Denied, endpoint: Endpoint) -> Response:

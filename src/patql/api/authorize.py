@@ -1,0 +1,151 @@
+"""`/authorize`: what a gateway asks before it lets a request pass. A pure function of the URL, the headers and a verdict.
+
+    GET /authorize?scope=linodes:read_only+domains:read_write       the exact path: what the query requires
+    GET /authorize/linodes:read_only/whatever/the/client?asked=for   what the next part requires; the rest is ignored
+    GET /authorize                                                   any good token
+
+200 lets it pass, and says in headers whose the token is; 401 and 403 don't (RFC 6750, section 3). No answer has a body.
+
+What is required is what the gateway's own, fixed URL says. Some gateways append the path and query that their client
+sent (Envoy does), so a client must not be able to take anything away: where the path isn't exact, all that follows the
+required scopes is ignored; and a URL whose scopes can't be read, all of them, lets nobody pass.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from urllib.parse import quote, unquote_to_bytes
+
+import msgspec
+
+from patql.authority.model import Denied, Granted, Reason
+from patql.authority.policy import Policy
+from patql.kernel.http import Headers
+
+PATH = b"/authorize"
+
+_UNDER = PATH + b"/"
+_SCOPES_AT = len(_UNDER)
+# All that is printable in ASCII but the space, which headers lose at their ends, and `%`, which begins what is encoded.
+_PLAIN = "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_QUOTED = 60  # characters of a gateway's URL that an answer repeats
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """An answer: the status, and header lines, each with its end."""
+
+    status: int
+    lines: bytes = b""
+
+
+Demand = str | Answer
+"""What a URL requires: scopes, in canonical form; or the answer that it gets, whoever asks."""
+
+NO_CREDENTIAL = Answer(401, b'www-authenticate: Bearer realm="patql"\r\n')
+BAD_CREDENTIAL = Answer(401, b'www-authenticate: Bearer error="invalid_token"\r\n')
+
+
+def demands(policy: Policy) -> Callable[[bytes], Demand]:
+    """What tells of a URL what it requires: the raw path and query of a request to `/authorize`, or to what is under it.
+
+    Args:
+        policy: the scopes that there are.
+    """
+    levels = policy.levels()
+
+    @lru_cache(maxsize=1024)
+    def read(text: bytes) -> Demand:
+        return _read(text, levels)
+
+    def demand(target: bytes) -> Demand:
+        if target == PATH:
+            return ""
+        if target.startswith(_UNDER):
+            end = target.find(b"/", _SCOPES_AT)
+            asked = target[_SCOPES_AT:] if end < 0 else target[_SCOPES_AT:end]
+            return read(asked.partition(b"?")[0])
+        return _of_query(target.partition(b"?")[2], read)
+
+    return demand
+
+
+def is_meant(target: bytes) -> bool:
+    """Whether a request is one to `/authorize`, as the raw path and query have it."""
+    return target.startswith(PATH) and target[len(PATH) : len(PATH) + 1] in b"/?"
+
+
+def credential(headers: Headers) -> bytes | None:
+    """The bearer token that was sent (RFC 6750, section 2.1); None for none, empty where there is more than one."""
+    found: bytes | None = None
+    for name, value in headers:
+        if name == b"authorization":
+            if found is not None:
+                return b""
+            found = value
+    if found is None:
+        return None
+    scheme, _, token = found.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else None
+
+
+def answer(verdict: Granted | Denied, required: str, handle: str) -> Answer:
+    """What the gateway is told of a verdict.
+
+    Args:
+        verdict: the authority's.
+        required: the scopes that it is about.
+        handle: the token's first 16 characters, which are public; empty for what is no token.
+    """
+    if isinstance(verdict, Granted):
+        return Answer(
+            200,
+            b"%bx-auth-token-id: %d\r\nx-auth-handle: %b\r\n"
+            % (
+                _identity(verdict.user, verdict.scopes),
+                verdict.token_id,
+                handle.encode(),
+            ),
+        )
+    if verdict.reason is Reason.INSUFFICIENT_SCOPE:
+        return Answer(403, _insufficient(required))
+    return BAD_CREDENTIAL
+
+
+@lru_cache(maxsize=4096)
+def _identity(user: str, scopes: str) -> bytes:
+    name = quote(user, safe=_PLAIN)
+    return f"x-auth-user: {name}\r\nx-auth-scopes: {scopes}\r\n".encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _insufficient(required: str) -> bytes:
+    challenge = f'Bearer error="insufficient_scope", scope="{required}"'
+    return f"www-authenticate: {challenge}\r\n".encode("ascii")
+
+
+def _of_query(query: bytes, read: Callable[[bytes], Demand]) -> Demand:
+    name, equals, value = query.partition(b"=")
+    if name != b"scope" or not equals or b"&" in value:
+        return _misdirected("the query of /authorize is scope=… and nothing else")
+    return read(value)
+
+
+def _read(text: bytes, levels: Mapping[str, tuple[str, ...]]) -> Demand:
+    """The scopes that a part of the URL says: with `+`, a comma or an encoded space between them."""
+    said = unquote_to_bytes(text).decode(errors="replace")
+    words = said.replace("+", " ").replace(",", " ").split(" ")
+    for word in words:
+        category, _, level = word.partition(":")
+        if word != "*" and level not in levels.get(category, ()):
+            return _misdirected(
+                f"no such scope in the gateway's URL: {word[:_QUOTED]!r}"
+            )
+    return " ".join(dict.fromkeys(words))
+
+
+def _misdirected(reason: str) -> Answer:
+    """The gateway asks for what there isn't: nobody passes, and whoever set it up can see why.
+
+    It isn't a 5xx, after which gateways may be set up to let requests pass.
+    """
+    told = reason.encode("unicode_escape").decode("ascii")
+    return Answer(400, f"x-patql-note: {told}\r\n".encode("ascii"))
