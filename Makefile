@@ -47,6 +47,7 @@ lock:  ## choose the dependencies' versions anew
 	.venv/uv/bin/pip install --quiet uv
 	.venv/uv/bin/uv pip compile $(LOCK) --group build -o requirements/run.txt pyproject.toml
 	.venv/uv/bin/uv pip compile $(LOCK) -c requirements/run.txt --group dev -o requirements/dev.txt pyproject.toml
+	.venv/uv/bin/uv pip compile $(LOCK) --group gateways -o requirements/gateways.txt
 
 LOCK := --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
