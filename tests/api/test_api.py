@@ -294,3 +294,12 @@ def test_revoked_between_verification_and_change(
     assert reasons(response) == [("Invalid Token", None)]
     assert response.header(b"x-oauth-scopes") == b"unknown"
     assert authority.list("alice") == (other,)
+
+
+def test_templates(api: Api) -> None:
+    """A path is told by its form, so that requests can be counted without what is in their paths."""
+    assert api.template("/v4/profile/tokens/12") == "/v4/profile/tokens/{tokenId}"
+    assert api.template("/v4beta/profile/tokens") == "/v4/profile/tokens"
+    for template in api.templates:
+        assert api.template(template.replace("{tokenId}", "12")) == template
+    assert api.template("/v4/nothing") is None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from patql.api import headers, problems
 from patql.api.authorize import credential
-from patql.api.oauth import OAuth
+from patql.api.oauth import INTROSPECT, REVOKE, OAuth
 from patql.api.profile import Profile
 from patql.api.routes import Act, Endpoint, Routes, operations
 from patql.api.tokens import Tokens
@@ -16,6 +16,9 @@ from patql.kernel.http import Headers, Request, Response
 
 WRITES = frozenset({"POST", "PUT", "DELETE"})
 """Methods that may change something, and so may wait for a disk."""
+
+OWN = ("/healthz", "/openapi.json", INTROSPECT, REVOKE)
+"""Paths that no provider document describes."""
 
 BAD_TOKEN = "Invalid Token"  # noqa: S105  (what a client is told, not a token)
 NO_SCOPE = "Your OAuth token is not authorized to use this endpoint."
@@ -92,6 +95,18 @@ class Api:
         if endpoint is None:
             return None
         return credential(request.headers) or b"", endpoint.needs
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Every path that is answered, with the parameters' names where they stand."""
+        return (*self._routes.templates, *OWN)
+
+    def template(self, path: str) -> str | None:
+        """The one of these that a path is; None for any other."""
+        found = self._routes.find(path)
+        if found is not None:
+            return found[0].template
+        return path if path in OWN else None
 
     def close(self) -> None:
         """Close the authority; the API can't be used afterwards."""

@@ -32,10 +32,11 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What one path answers, by method; HEAD is GET."""
+    """What one path answers, by method; HEAD is GET. `template` is the path as the document writes it, under `/v4`."""
 
     endpoints: Mapping[str, Endpoint]
     allow: bytes
+    template: str
 
 
 class Routes:
@@ -53,9 +54,10 @@ class Routes:
             by_path.setdefault(method.path, {})[method.verb] = endpoint
         self._exact: dict[str, Route] = {}
         self._open: dict[str, Route] = {}
+        self.templates = tuple(PREFIXES[0] + path for path in by_path)
         for path, endpoints in by_path.items():
             for prefix in PREFIXES:
-                self._add(prefix + path, _route(endpoints))
+                self._add(prefix + path, _route(endpoints, PREFIXES[0] + path))
 
     def _add(self, path: str, route: Route) -> None:
         parent, _, last = path.rpartition("/")
@@ -84,8 +86,8 @@ def operations(provider: Provider) -> dict[str, Method]:
     return found
 
 
-def _route(endpoints: dict[str, Endpoint]) -> Route:
+def _route(endpoints: dict[str, Endpoint], template: str) -> Route:
     if get := endpoints.get("GET"):
         endpoints = {**endpoints, "HEAD": get}
     allow = ", ".join(sorted([*endpoints, "OPTIONS"]))
-    return Route(endpoints, allow.encode("ascii"))
+    return Route(endpoints, allow.encode("ascii"), template)
