@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ import apsw
 import msgspec
 
 from patql.api.api import Api, Report
-from patql.authority import issue
-from patql.authority.policy import Policy
-from patql.authority.ports import Transaction
+from patql.authority.authority import Authority
+from patql.authority.issue import Wanted
 from patql.compose import api_from_environment
 from patql.faces.http.app import App
+from patql.kernel.clock import SystemClock
 from patql.kernel.http import Request, Response
 from patql.store.sqlite import SqliteStore
 
@@ -69,23 +69,13 @@ def constant() -> App:
 
 def fill(path: Path) -> list[str]:
     """A database of TOKENS tokens of one user, and SENDERS of another, whose secrets are returned."""
-    now = time.time()
-    store = SqliteStore(path)
+    with Authority(SqliteStore(path), SystemClock()) as authority:
 
-    def make(user: str, count: int) -> Callable[[Transaction], list[str]]:
-        drafts = [
-            issue.draft(f"{user}-{n}", "*", None, None, Policy(), now)
-            for n in range(count)
-        ]
-        return lambda at: [
-            issue.create(at, user, draft, None, Policy(), now).secret.reveal()
-            for draft in drafts
-        ]
+        def make(user: str, count: int) -> list[str]:
+            wanted = [Wanted(f"{user}-{n}", "*") for n in range(count)]
+            return [one.secret.reveal() for one in authority.issue_many(user, wanted)]
 
-    bulk = store.write(make(BULK, TOKENS))
-    senders = store.write(make("sender", SENDERS))
-    store.close()
-    return [bulk[0], *senders]
+        return [make(BULK, TOKENS)[0], *make("sender", SENDERS)]
 
 
 @contextmanager

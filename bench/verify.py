@@ -74,7 +74,7 @@ def _fill(store: SqliteStore) -> list[str]:
         for token_id in range(len(secrets) + 1, len(secrets) + _BATCH + 1):
             handle, secret = tokens.mint("pql_")
             token = Token(token_id, handle, f"token-{token_id}", "*", 0, None)
-            at.add_token(NewToken(token, tokens.digest(secret), owner, None))
+            at.add_tokens([NewToken(token, tokens.digest(secret), owner, None)])
             secrets.append(secret.reveal())
 
     while len(secrets) < TOKENS:

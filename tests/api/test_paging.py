@@ -10,10 +10,8 @@ import pytest
 from tests.api.conftest import START, Client
 
 from patql.api.api import Api
-from patql.authority import issue
 from patql.authority.authority import Authority
-from patql.authority.policy import Policy
-from patql.authority.ports import Transaction
+from patql.authority.issue import Wanted
 from patql.catalog.load import builtin, builtin_openapi
 from patql.kernel.clock import ManualClock
 from patql.store.sqlite import SqliteStore
@@ -68,23 +66,13 @@ def every_id(
         number += 1
 
 
-def fill(store: SqliteStore, clock: ManualClock) -> str:
+def fill(authority: Authority) -> str:
     """COUNT tokens of alice; the secret of the first."""
-    now = clock.now()
-
-    def make(at: Transaction) -> str:
-        secrets = [
-            issue.create(
-                at, "alice",
-                issue.draft(None, None, START + number if number % LASTING == 0 else None,
-                            None, Policy(), now),
-                None, Policy(), now,
-            ).secret.reveal()
-            for number in range(1, COUNT + 1)
-        ]  # fmt: skip
-        return secrets[0]
-
-    return store.write(make)
+    wanted = [
+        Wanted(expiry=START + number if number % LASTING == 0 else None)
+        for number in range(1, COUNT + 1)
+    ]
+    return authority.issue_many("alice", wanted)[0].secret.reveal()
 
 
 @pytest.mark.slow
@@ -93,9 +81,9 @@ def test_each_lasting_token_once(tmp_path: Path, size: int) -> None:
     """However the list changes between two pages, the ids come in order, and all of those that last."""
     clock = ManualClock(START)
     store = SqliteStore(tmp_path / "tokens.db")
-    secret = fill(store, clock)
     chance = random.Random(size)
     with Authority(store, clock) as authority:
+        secret = fill(authority)
         client = Client(
             Api(authority, builtin("linode"), builtin_openapi("linode")), secret
         )

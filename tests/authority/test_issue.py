@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from patql.authority import scopes, tokens
 from patql.authority.authority import Authority
-from patql.authority.issue import LATEST, draft
+from patql.authority.issue import LATEST, Wanted, draft
 from patql.authority.model import Granted, Role
 from patql.authority.policy import Policy
 from patql.kernel.clock import ManualClock
@@ -51,7 +51,7 @@ def test_granted_scopes(
 ) -> None:
     """Omitted and `*` are the acting token's own scopes; a note says so where those are narrower."""
     acting = None if held is None else _acting(held)
-    made = draft(None, asked, None, acting, Policy(), NOW)
+    made = draft(Wanted(None, asked, None), acting, Policy(), NOW)
     assert made.scopes == granted
     assert made.note is None if note is None else note in (made.note or "")
 
@@ -63,7 +63,7 @@ def test_granted_scopes(
 def test_creation_never_escalates(asked: str | None, held: str) -> None:
     """Whatever is asked for, what is granted is covered by the acting token's scopes."""
     try:
-        made = draft(None, asked, None, _acting(held), Policy(), NOW)
+        made = draft(Wanted(None, asked, None), _acting(held), Policy(), NOW)
     except InvalidRequestError:
         return
     assert scopes.covers(held, made.scopes)
@@ -73,7 +73,12 @@ def test_scopes_beyond_are_named() -> None:
     """Each scope that the acting token doesn't cover is a problem of its own."""
     acting = _acting("linodes:read_only")
     with pytest.raises(InvalidRequestError) as refused:
-        draft(None, "linodes:read_write vpc linodes:view", None, acting, Policy(), NOW)
+        draft(
+            Wanted(None, "linodes:read_write vpc linodes:view", None),
+            acting,
+            Policy(),
+            NOW,
+        )
     assert [(p.reason, p.field) for p in refused.value.problems] == [
         ("Scope beyond the acting token's: linodes:read_write", "scopes"),
         ("Scope beyond the acting token's: vpc:read_write", "scopes"),
@@ -95,7 +100,7 @@ def test_scopes_beyond_are_named() -> None:
 )
 def test_expiry(expiry: datetime | int | None, seconds: int | None) -> None:
     """An expiry is kept to the second, in UTC, whatever its zone."""
-    assert draft(None, None, expiry, None, Policy(), NOW).expiry == seconds
+    assert draft(Wanted(None, None, expiry), None, Policy(), NOW).expiry == seconds
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,7 @@ def test_expiry(expiry: datetime | int | None, seconds: int | None) -> None:
 def test_refused_expiry(expiry: datetime | int, reason: str) -> None:
     """An expiry that isn't in the future, or can't be written, is a problem of the field."""
     with pytest.raises(InvalidRequestError, match=f"expiry: {reason}"):
-        draft(None, None, expiry, None, Policy(), NOW)
+        draft(Wanted(None, None, expiry), None, Policy(), NOW)
 
 
 def test_created_is_the_second_that_has_begun(
@@ -143,14 +148,14 @@ def test_lifetime_cap(
 ) -> None:
     """With the cap a token can't outlive the one that creates it; without, it can."""
     acting = _acting("*", acting_expiry)
-    assert draft(None, None, expiry, acting, Policy(), NOW).expiry == expiry
+    assert draft(Wanted(None, None, expiry), acting, Policy(), NOW).expiry == expiry
     capped = Policy(lifetime_cap=True)
     if refused:
         with pytest.raises(InvalidRequestError, match="2027-01-15T08:00:10"):
-            draft(None, None, expiry, acting, capped, NOW)
+            draft(Wanted(None, None, expiry), acting, capped, NOW)
     else:
-        assert draft(None, None, expiry, acting, capped, NOW).expiry == expiry
-    assert draft(None, None, expiry, None, capped, NOW).expiry == expiry
+        assert draft(Wanted(None, None, expiry), acting, capped, NOW).expiry == expiry
+    assert draft(Wanted(None, None, expiry), None, capped, NOW).expiry == expiry
 
 
 @pytest.mark.parametrize(
@@ -159,8 +164,9 @@ def test_lifetime_cap(
         ("", "Length must be 1-100 characters"),
         ("é" * 101, "Length must be 1-100 characters"),
         ("\ud800", "Must be valid Unicode"),
+        ("a\0b", "Must not contain U+0000"),
     ],
-    ids=range(3),
+    ids=range(4),
 )
 def test_refused_label(authority: Authority, label: str, reason: str) -> None:
     """A label is 1 to 100 characters of Unicode, for a new token as for a renamed one."""
@@ -179,7 +185,7 @@ def test_refused_label(authority: Authority, label: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["é" * 100, "👩‍💻" * 20, "\0", "a\nb", "' --", "\u202e"]
+    "label", ["é" * 100, "👩‍💻" * 20, "\x01", "a\nb", "' --", "\u202e"]
 )
 def test_labels_come_back_as_given(authority: Authority, label: str) -> None:
     """Whatever text a label is, it is kept exactly; characters count, not bytes."""

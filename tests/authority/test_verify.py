@@ -24,7 +24,7 @@ _PARSED = Parsed("pql_0123456789AB", b"d" * 32)
 _GOOD = Record(
     _PARSED.digest, 7, 3, "alice", "linodes:read_write", NOW + 10, None, None
 )
-_GRANTED = Granted("alice", 3, 7, "linodes:read_write", NOW + 10)
+_GRANTED = Granted("alice", 3, 7, "linodes:read_write", NOW + 10, _PARSED.handle)
 
 
 def _but(**changes: object) -> Record:
@@ -41,7 +41,7 @@ def _but(**changes: object) -> Record:
             _but(expiry=None),
             "",
             2e12,
-            Granted("alice", 3, 7, "linodes:read_write", None),
+            Granted("alice", 3, 7, "linodes:read_write", None, _PARSED.handle),
         ),
         (None, "", NOW, Denied(Reason.UNKNOWN)),
         (_but(digest=b"x" * 32), "", NOW, Denied(Reason.UNKNOWN)),

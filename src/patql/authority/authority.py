@@ -1,19 +1,24 @@
 """The authority: what a product, the API and the command line ask for tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from patql.authority import issue
+from patql.authority import change, issue, replay, verify
+from patql.authority.administration import Administration
+from patql.authority.issue import Wanted
 from patql.authority.listing import Listing, Page, check_size
-from patql.authority.model import Denied, Event, Granted, Issued, Role, Token, User
+from patql.authority.model import Denied, Event, Granted, Issued, Role, Token, Use, User
 from patql.authority.policy import Policy
 from patql.authority.ports import TokenStore, Transaction
-from patql.authority.verify import verify
+from patql.authority.replay import Replay
+from patql.authority.text import check_username, label_problems
 from patql.kernel.clock import Clock
-from patql.kernel.errors import Code, InvalidRequestError, PatqlError, Problem
+from patql.kernel.errors import Code, InvalidRequestError, PatqlError
 from patql.kernel.secrets import Secret
+
+T = TypeVar("T")
 
 _ALL = Listing(limit=2**62)
 _EVENTS = 1000
@@ -39,8 +44,14 @@ class Authority:
         self, store: TokenStore, clock: Clock, policy: Policy = _DEFAULT
     ) -> None:
         self.policy = policy
+        self.admin = Administration(store, clock)
         self._store = store
         self._clock = clock
+
+    @property
+    def inline(self) -> bool:
+        """Whether reads wait for nothing but this machine's disk, so that an event loop may make them."""
+        return self._store.inline
 
     def verify(
         self, secret: str | bytes | Secret, needs: str | Sequence[str] = ()
@@ -49,7 +60,13 @@ class Authority:
 
         The verdict is truthy if granted. A scope that doesn't exist is one that only `*` covers.
         """
-        return verify(secret, needs, self._store, self._clock)
+        return verify.verify(secret, needs, self._store, self._clock)
+
+    async def verify_async(
+        self, secret: str | bytes | Secret, needs: str | Sequence[str] = ()
+    ) -> Granted | Denied:
+        """The same on an event loop, which it doesn't block."""
+        return await verify.verify_async(secret, needs, self._store, self._clock)
 
     def issue(
         self,
@@ -74,10 +91,40 @@ class Authority:
             InvalidRequestError: with all that is wrong with the request at once.
         """
         now = self._clock.now()
-        _check_username(user)
-        wanted = issue.draft(label, scopes, expiry, acting, self.policy, now)
+        check_username(user)
+        wanted = Wanted(label, scopes, expiry)
+        drafted = (issue.draft(wanted, acting, self.policy, now),)
         return self._store.write(
-            lambda at: issue.create(at, user, wanted, acting, self.policy, now)
+            lambda at: issue.create(at, user, drafted, acting, self.policy, now)
+        )[0]
+
+    def issue_many(
+        self,
+        user: str,
+        wanted: Sequence[Wanted],
+        *,
+        acting: Granted | None = None,
+        repeat: Replay | None = None,
+    ) -> tuple[Issued, ...]:
+        """New tokens, all or none, in the order of what is asked for.
+
+        Args:
+            user: whose they will be.
+            wanted: as the arguments of `issue`.
+            acting: as with `issue`.
+            repeat: by which the same call can be repeated; it then answers the same and changes nothing.
+
+        Raises:
+            InvalidRequestError: with all that is wrong with any of them; a field is named as in `tokens[3].label`.
+            PatqlError: CONFLICT where another call has used the key.
+        """
+        now = self._clock.now()
+        check_username(user)
+        drafted = issue.drafts(wanted, acting, self.policy, now)
+        return self._once(
+            lambda at: issue.create(at, user, drafted, acting, self.policy, now),
+            repeat,
+            tuple[Issued, ...],
         )
 
     def found(self, user: str) -> Issued | None:
@@ -86,15 +133,15 @@ class Authority:
         However many processes ask at the same time, one of them is answered with a token.
         """
         now = self._clock.now()
-        _check_username(user)
-        wanted = issue.draft("root", None, None, None, self.policy, now)
+        check_username(user)
+        drafted = (issue.draft(Wanted("root"), None, self.policy, now),)
 
-        def change(at: Transaction) -> Issued | None:
+        def make(at: Transaction) -> Issued | None:
             if not at.is_empty():
                 return None
-            return issue.create(at, user, wanted, None, self.policy, now)
+            return issue.create(at, user, drafted, None, self.policy, now)[0]
 
-        return self._store.write(change)
+        return self._store.write(make)
 
     def list(self, user: str) -> tuple[Token, ...]:
         """The user's active tokens, by id."""
@@ -122,26 +169,107 @@ class Authority:
         Raises:
             InvalidRequestError: for a label that isn't 1 to 100 characters.
         """
-        problems = issue.label_problems(label)
+        problems = label_problems(label)
         if problems:
             raise InvalidRequestError(*problems)
         now = self._clock.now()
-        return self._store.write(
-            lambda at: issue.rename(at, user, token_id, label, acting, now)
+        labels = {token_id: label}
+        renamed = self._store.write(
+            lambda at: change.rename(at, user, labels, acting, now)
         )
+        return renamed[0] if renamed else None
+
+    def rename_many(
+        self,
+        user: str,
+        labels: Mapping[int, str],
+        *,
+        acting: Granted | None = None,
+        repeat: Replay | None = None,
+    ) -> tuple[Token, ...]:
+        """Give active tokens, by their ids, other labels, all or none; `repeat` as with `issue_many`.
+
+        Raises:
+            InvalidRequestError: for labels that aren't 1 to 100 characters; NOT_FOUND where there is no such token. A
+                field is named as in `tokens[3].label`.
+        """
+        problems = [
+            problem
+            for number, label in enumerate(labels.values())
+            for problem in label_problems(label, f"tokens[{number}].label")
+        ]
+        if problems:
+            raise InvalidRequestError(*problems)
+        now = self._clock.now()
+
+        def make(at: Transaction) -> tuple[Token, ...]:
+            renamed = change.rename(at, user, labels, acting, now)
+            change.check_all(labels, (token.id for token in renamed), "tokens", ".id")
+            return renamed
+
+        return self._once(make, repeat, tuple[Token, ...])
 
     def revoke(
-        self, user: str, token_id: int, *, acting: Granted | None = None
+        self,
+        user: str,
+        token_id: int,
+        *,
+        cascade: bool = False,
+        acting: Granted | None = None,
     ) -> bool:
         """Revoke the user's active token; False where there is no such token.
 
         When this has returned, no verification that begins afterwards, in any process, accepts the token. Tokens that
-        it created stay.
+        it created stay, but with `cascade` go too, and those that they created.
         """
         now = self._clock.now()
-        return self._store.write(
-            lambda at: issue.revoke(at, user, token_id, acting, now)
+        revoked = self._store.write(
+            lambda at: change.revoke(
+                at, user, (token_id,), acting, now, cascade=cascade
+            )
         )
+        return bool(revoked)
+
+    def revoke_many(
+        self,
+        user: str,
+        token_ids: Sequence[int],
+        *,
+        cascade: bool = False,
+        acting: Granted | None = None,
+        repeat: Replay | None = None,
+    ) -> tuple[int, ...]:
+        """Revoke active tokens, all or none; the ids of all that were. `cascade` and `repeat` as above.
+
+        Raises:
+            InvalidRequestError: NOT_FOUND where there is no such token; a field is named as in `ids[3]`.
+        """
+        now = self._clock.now()
+
+        def make(at: Transaction) -> tuple[int, ...]:
+            revoked = change.revoke(at, user, token_ids, acting, now, cascade=cascade)
+            change.check_all(token_ids, revoked, "ids")
+            return revoked
+
+        return self._once(make, repeat, tuple[int, ...])
+
+    def revoke_presented(self, secret: str | bytes | Secret) -> bool:
+        """Revoke the token that this is, whosever it is: who has it may (RFC 7009). False where it wasn't good.
+
+        A suspended token is revoked too, an expired one is left as it is.
+        """
+        token_id = verify.identify(secret, self._store)
+        if token_id is None:
+            return False
+        now = self._clock.now()
+        revoked = self._store.write(
+            lambda at: change.strike(at, at.entries((token_id,)), None, now)
+        )
+        return bool(revoked)
+
+    def use(self, uses: Sequence[Use]) -> None:
+        """Remember when tokens were last used; each at most once a minute, whatever is told."""
+        self._store.use(uses)
 
     def add_user(
         self,
@@ -151,22 +279,8 @@ class Authority:
         restricted: bool = False,
         role: Role | None = None,
     ) -> User:
-        """A new user; without a role an ordinary one, but the first of all is an admin.
-
-        Raises:
-            InvalidRequestError: where the name is empty or taken, or the first user is to be anything but an admin.
-        """
-        now = self._clock.now()
-        address = email or ""
-        _check_username(username)
-        problems = issue.text_problems(address, "email")
-        if problems:
-            raise InvalidRequestError(*problems)
-        return self._store.write(
-            lambda at: issue.add_user(
-                at, username, now=now, email=address, restricted=restricted, role=role
-            )
-        )
+        """A new user, as `Administration.add`."""
+        return self.admin.add(username, email=email, restricted=restricted, role=role)
 
     def user(self, username: str) -> User | None:
         """The user of that name; None where there is none."""
@@ -190,20 +304,21 @@ class Authority:
             PatqlError: NOT_FOUND where there is no such user.
         """
         now = self._clock.now()
-        wanted = issue.draft(None, None, None, None, self.policy, now)
+        drafted = (issue.draft(Wanted(), None, self.policy, now),)
 
-        def change(at: Transaction) -> Issued:
+        def make(at: Transaction) -> Issued:
             owner = at.first_admin() if user is None else at.user(user)
             if owner is None:
                 raise PatqlError(
                     Code.NOT_FOUND,
                     f"there is no user {user!r}" if user else "there are no users yet",
                 )
+            name = owner.username
             return issue.create(
-                at, owner.username, wanted, None, self.policy, now, "token_recover"
-            )
+                at, name, drafted, None, self.policy, now, "token_recover"
+            )[0]
 
-        return self._store.write(change)
+        return self._store.write(make)
 
     def events(
         self, user: str | None = None, *, after: int = 0, limit: int = _EVENTS
@@ -226,10 +341,17 @@ class Authority:
     ) -> None:
         self.close()
 
-
-def _check_username(username: str) -> None:
-    problems = issue.text_problems(username, "username")
-    if not username:
-        problems = [Problem("Must not be empty", "username")]
-    if problems:
-        raise InvalidRequestError(*problems)
+    def _once(
+        self,
+        make: Callable[[Transaction], T],
+        asked: Replay | None,
+        kind: type[T],
+    ) -> T:
+        """Run a change, unless it is one that was run not long ago."""
+        if asked is None:
+            return self._store.write(make)
+        now = self._clock.now()
+        text = self._store.write(
+            lambda at: replay.answer(at, asked, now, lambda: replay.encode(make(at)))
+        )
+        return replay.decode(text, kind)

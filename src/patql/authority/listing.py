@@ -1,11 +1,14 @@
 """A question about one user's tokens: which, in what order, and which stretch of them. Plain values."""
 
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 import msgspec
 
 from patql.authority.model import Token
 from patql.kernel.errors import InvalidRequestError, Problem
+
+T = TypeVar("T")
 
 MAX_TESTS = 5_000
 """Tests in one condition. The time to prepare a query grows with their square."""
@@ -103,5 +106,19 @@ class Page(msgspec.Struct, frozen=True):
     """
 
     tokens: tuple[Token, ...]
+    results: int
+    version: str
+
+
+class Stretch(msgspec.Struct, Generic[T], frozen=True):
+    """A stretch of a list of users, tokens or events, read in one snapshot.
+
+    Attributes:
+        rows: the stretch.
+        results: how many there are in all.
+        version: equal for two stretches only if no row was added or changed between them, last use aside.
+    """
+
+    rows: tuple[T, ...]
     results: int
     version: str

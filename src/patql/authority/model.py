@@ -15,14 +15,35 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class UserState(StrEnum):
+    """Whether a user's tokens are good: suspended ones can come back, removed ones can't."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+
+
 class User(msgspec.Struct, frozen=True):
-    """A user. `username` is any non-empty string, unique, and never changes; `uid` is never reused."""
+    """A user. `username` is any non-empty string, unique, and never changes; neither it nor `uid` is ever reused.
+
+    `created`, `suspended_at` and `removed_at` are in seconds since the epoch, UTC.
+    """
 
     uid: int
     username: str
     email: str
     restricted: bool
     role: Role
+    created: int = 0
+    suspended_at: int | None = None
+    removed_at: int | None = None
+
+    @property
+    def state(self) -> UserState:
+        """Whether the user's tokens are good."""
+        if self.removed_at is not None:
+            return UserState.REMOVED
+        return UserState.ACTIVE if self.suspended_at is None else UserState.SUSPENDED
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +64,53 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     scopes: str
     created: int
     expiry: int | None
+
+
+class TokenState(StrEnum):
+    """What has become of a token; the first that applies, in the order revoked, expired, suspended."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A token as an administrator sees it, in whatever state. Instants are in seconds since the epoch, UTC.
+
+    Attributes:
+        token: its public part.
+        user: the owner's username.
+        parent: the id of the token that created it; None for the trusted call and for a user that a product vouched for.
+        revoked_at: None for a token that wasn't revoked.
+        disabled_at: since when its owner is suspended or removed.
+        last_used: to about a minute; None for never.
+        last_used_from: the address that it was then used from.
+    """
+
+    token: Token
+    user: str
+    parent: int | None
+    revoked_at: int | None
+    disabled_at: int | None
+    last_used: int | None = None
+    last_used_from: str | None = None
+
+    def state(self, now: float) -> TokenState:
+        """What has become of it by then (seconds since the epoch)."""
+        if self.revoked_at is not None:
+            return TokenState.REVOKED
+        if self.token.expiry is not None and self.token.expiry <= now:
+            return TokenState.EXPIRED
+        return TokenState.ACTIVE if self.disabled_at is None else TokenState.SUSPENDED
+
+
+class Use(msgspec.Struct, frozen=True, gc=False):
+    """That a token was used: its handle, when (seconds since the epoch), and from which address."""
+
+    handle: str
+    at: int
+    address: str
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -68,16 +136,18 @@ class Granted(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         user: the owner's username.
         uid: the owner's id.
-        token_id: the token's id.
+        token_id: the token's id; None where there is none, since a product vouches for its user.
         scopes: as given at creation.
         expiry: seconds since the epoch, UTC; None until revoked.
+        handle: the token's first 16 characters, which are public; empty where there is no token.
     """
 
     user: str
     uid: int
-    token_id: int
+    token_id: int | None
     scopes: str
     expiry: int | None
+    handle: str = ""
 
     def __bool__(self) -> bool:
         return True
@@ -97,6 +167,8 @@ class Event(msgspec.Struct, frozen=True):
     """One line of the audit: who did what to which token, and when (seconds since the epoch, UTC).
 
     `actor` is the username that acted and `actor_token` the token it acted with, both None for the trusted call.
+    `writer` and `sequence` are its place in the chain of the process that wrote it (`authority.chain`). A line to be
+    written has no `id` and no place yet.
     """
 
     id: int
@@ -107,3 +179,5 @@ class Event(msgspec.Struct, frozen=True):
     actor: str | None
     actor_token: int | None
     detail: str
+    writer: str = ""
+    sequence: int = 0

@@ -24,14 +24,34 @@ def verify(
 
     A token that isn't well-formed never reaches the store; for any other, the store is read once, every time.
     """
-    if isinstance(presented, Secret):
-        presented = presented.reveal()
-    parsed = tokens.parse(presented)
+    parsed = _parse(presented)
     if parsed is None:
         return _UNKNOWN
     record = store.find(parsed.handle)
-    needed = needs if isinstance(needs, str) else " ".join(needs)
-    return decide(parsed, record, needed, clock.now())
+    return decide(parsed, record, _needed(needs), clock.now())
+
+
+async def verify_async(
+    presented: str | bytes | Secret,
+    needs: str | Sequence[str],
+    store: TokenStore,
+    clock: Clock,
+) -> Granted | Denied:
+    """The same, where the store is asked without blocking an event loop."""
+    parsed = _parse(presented)
+    if parsed is None:
+        return _UNKNOWN
+    record = await store.find_async(parsed.handle)
+    return decide(parsed, record, _needed(needs), clock.now())
+
+
+def identify(presented: str | bytes | Secret, store: TokenStore) -> int | None:
+    """The id of the token that this is, in whatever state; None where it is none."""
+    parsed = _parse(presented)
+    record = store.find(parsed.handle) if parsed else None
+    if parsed is None or record is None or not same(record.digest, parsed.digest):
+        return None
+    return record.token_id
 
 
 def decide(
@@ -49,7 +69,24 @@ def decide(
     expiry = record.expiry
     if expiry is not None and expiry <= now:
         return _EXPIRED
-    granted = Granted(record.user, record.uid, record.token_id, record.scopes, expiry)
+    granted = Granted(
+        record.user,
+        record.uid,
+        record.token_id,
+        record.scopes,
+        expiry,
+        parsed.handle,
+    )
     if needed and not scopes.covers(record.scopes, needed):
         return Denied(Reason.INSUFFICIENT_SCOPE, granted)
     return granted
+
+
+def _parse(presented: str | bytes | Secret) -> Parsed | None:
+    if isinstance(presented, Secret):
+        presented = presented.reveal()
+    return tokens.parse(presented)
+
+
+def _needed(needs: str | Sequence[str]) -> str:
+    return needs if isinstance(needs, str) else " ".join(needs)

@@ -39,6 +39,9 @@ class Code(StrEnum):
     INVALID = "invalid"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  (a code, not a secret)
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    FORBIDDEN = "forbidden"
+    CONFLICT = "conflict"
+    TOO_MANY = "too_many"
     NOT_FOUND = "not_found"
     UNKNOWN_PATH = "unknown_path"
     METHOD_NOT_ALLOWED = "method_not_allowed"

@@ -1,1 +1,1 @@
-"""Adapters by which the authority keeps its tokens: SQLite."""
+"""Adapters by which the authority keeps its tokens: SQLite and PostgreSQL."""

@@ -19,14 +19,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from patql.authority import issue
 from patql.authority.authority import Authority
+from patql.authority.issue import Wanted
 from patql.authority.listing import Field, Listing
 from patql.authority.model import Token
-from patql.authority.ports import Transaction
 from patql.kernel.clock import ManualClock
-from patql.store import pages
-from patql.store.sqlite import SqliteStore
+from patql.store.sqlite import SqliteStore, pages
 
 NOW = 1_800_000_000
 _MANY = 100_000 if os.environ.get("PATQL_LONG") == "1" else 5_000
@@ -177,13 +175,7 @@ def test_paging_through_while_others_change(tmp_path: Path) -> None:
 
 
 def _fill(authority: Authority, count: int) -> None:
-    wanted = issue.draft(None, None, None, None, authority.policy, NOW)
-
-    def change(at: Transaction) -> None:
-        for _ in range(count):
-            issue.create(at, "alice", wanted, None, authority.policy, NOW)
-
-    authority._store.write(change)
+    authority.issue_many("alice", [Wanted()] * count)
 
 
 def _change(authority: Authority, passing: range) -> None:

@@ -16,15 +16,15 @@ import msgspec
 
 from patql.authority.listing import Field, Listing, Page
 from patql.authority.model import Token
-from patql.store import conditions
-from patql.store.queries import ACTIVE, TOKEN
+from patql.store.sqlite import conditions
+from patql.store.sqlite.queries import ACTIVE, TOKEN
 
 _STRETCH = 500  # tokens between two anchors; a page of the API at its longest
 _USERS = 256  # users whose anchors are kept at most
 
 _MINE = f"FROM token INDEXED BY token_listing WHERE uid = :uid AND {ACTIVE}"
 _LAST_EVENT = """
-SELECT user.uid, (SELECT max(id) FROM event WHERE event.uid = user.uid)
+SELECT uid, (SELECT max(id) FROM event WHERE event.username = user.username)
 FROM user WHERE username = ?
 """
 

@@ -3,21 +3,22 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
 
-from patql.authority.listing import Listing, Page
-from patql.authority.model import Event, Token, User
+from patql.authority.chain import Line
+from patql.authority.listing import Listing, Page, Stretch
+from patql.authority.model import Entry, Event, Token, Use, User
 from patql.authority.ports import Record, Transaction
-from patql.store import file, schema
-from patql.store.connection import connect, use_wal
-from patql.store.failures import OUTSIDE, fail, translated
-from patql.store.pages import Pages
-from patql.store.queries import Queries
-from patql.store.writer import Writer
+from patql.store.sqlite import file, schema
+from patql.store.sqlite.connection import connect, use_wal
+from patql.store.sqlite.failures import OUTSIDE, fail, translated
+from patql.store.sqlite.pages import Pages
+from patql.store.sqlite.queries import Queries
+from patql.store.sqlite.writer import Writer
 
 T = TypeVar("T")
 
@@ -48,12 +49,18 @@ class SqliteStore:
         with translated(self._path):
             self._writer = Writer(self._open_writer())
 
+    inline = True
+
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
         try:  # here and for a user, once for each request: `translated` costs as much as half a look
             return (self._thread.queries or self._open_reads()).find(handle)
         except OUTSIDE as error:
             fail(error, self._path)
+
+    async def find_async(self, handle: str) -> Record | None:
+        """The same: it waits for nothing but this machine's disk."""
+        return self.find(handle)
 
     def user(self, username: str) -> User | None:
         """The user of that name."""
@@ -88,6 +95,46 @@ class SqliteStore:
         """Audit lines about a user, or about all, with ids greater than `after`, ascending."""
         with translated(self._path):
             return self._reads().events(user, after, limit)
+
+    def latest(self, user: str | None, offset: int, limit: int) -> Stretch[Event]:
+        """A stretch of the audit lines about a user, or about all, newest first."""
+        with translated(self._path):
+            return self._reads().latest(user, offset, limit)
+
+    def event(self, event_id: int) -> Event | None:
+        """The audit line of that id."""
+        with translated(self._path):
+            return self._reads().event(event_id)
+
+    def users(self, offset: int, limit: int) -> Stretch[User]:
+        """A stretch of all users, by uid."""
+        with translated(self._path):
+            return self._reads().users(offset, limit)
+
+    def entries(self, user: str | None, offset: int, limit: int) -> Stretch[Entry]:
+        """A stretch of the tokens of a user, or of all, in whatever state, by id."""
+        with translated(self._path):
+            return self._reads().entries_of(user, offset, limit)
+
+    def entry(self, token_id: int) -> Entry | None:
+        """The token of that id, in whatever state."""
+        with translated(self._path):
+            return self._reads().entry(token_id)
+
+    def named_heads(self) -> Iterator[str]:
+        """What the first lines of the audit's chains say of heads."""
+        with translated(self._path):
+            yield from self._reads().named_heads()
+
+    def lines(self) -> Iterator[Line]:
+        """All lines of the audit as they are kept, by writer and number, in one snapshot."""
+        with translated(self._path):
+            yield from self._reads().lines()
+
+    def use(self, uses: Sequence[Use]) -> None:
+        """Remember when tokens were last used, each at most once a minute."""
+        with translated(self._path):
+            self._writer.run(lambda at: at.use(uses))
 
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change as one transaction, together with those of other threads that wait."""

@@ -15,8 +15,8 @@ from patql.authority.authority import Authority
 from patql.authority.listing import Listing
 from patql.kernel.clock import SystemClock
 from patql.kernel.errors import Code, PatqlError
-from patql.store.failures import fail
 from patql.store.sqlite import SqliteStore
+from patql.store.sqlite.failures import fail
 
 
 @pytest.fixture

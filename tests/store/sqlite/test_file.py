@@ -9,8 +9,7 @@ import pytest
 from patql.authority.authority import Authority
 from patql.kernel.clock import SystemClock
 from patql.kernel.errors import Code, PatqlError
-from patql.store import file
-from patql.store.sqlite import SqliteStore
+from patql.store.sqlite import SqliteStore, file
 
 
 def _mode(path: Path) -> int:

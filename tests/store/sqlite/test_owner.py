@@ -11,8 +11,8 @@ import pytest
 from patql.authority.authority import Authority
 from patql.authority.model import Granted, Issued, User
 from patql.kernel.clock import SystemClock
-from patql.store.queries import _OWNERS
 from patql.store.sqlite import SqliteStore
+from patql.store.sqlite.queries import _OWNERS
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from patql.authority import issue
+from patql.authority import users
 from patql.authority.ports import Transaction
-from patql.store import schema
-from patql.store.connection import connect, use_wal
-from patql.store.file import ensure
-from patql.store.writer import Writer
+from patql.store.sqlite import schema
+from patql.store.sqlite.connection import connect, use_wal
+from patql.store.sqlite.file import ensure
+from patql.store.sqlite.writer import Writer
 
 
 class _Commits:
@@ -60,7 +60,7 @@ def writer(connection: apsw.Connection) -> Iterator[Writer]:
 
 def _add(name: str) -> Callable[[Transaction], str]:
     def change(at: Transaction) -> str:
-        return issue.add_user(at, name, now=0).username
+        return users.add(at, name, now=0).username
 
     return change
 

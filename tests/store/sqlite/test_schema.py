@@ -16,9 +16,8 @@ from patql.authority.model import Denied, Granted, Reason, Role, Token, User
 from patql.authority.ports import NewToken
 from patql.kernel.clock import ManualClock, SystemClock
 from patql.kernel.errors import Code, InvalidRequestError, PatqlError
-from patql.store import schema
-from patql.store.connection import connect
-from patql.store.sqlite import SqliteStore
+from patql.store.sqlite import SqliteStore, schema
+from patql.store.sqlite.connection import connect
 
 NOW = 1_800_000_000
 
@@ -134,7 +133,7 @@ def test_a_token_has_an_owner(tmp_path: Path) -> None:
     token = Token(1, "pql_0123456789AB", "x", "*", 0, None)
     store = SqliteStore(tmp_path / "tokens.db")
     with pytest.raises(apsw.ConstraintError, match="FOREIGN KEY"):
-        store.write(lambda at: at.add_token(NewToken(token, b"", nobody, None)))
+        store.write(lambda at: at.add_tokens([NewToken(token, b"", nobody, None)]))
     store.close()
 
 

@@ -1,12 +1,15 @@
 """The schema's versions: numbered SQL files, each applied once, in order, in one transaction, and recorded."""
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownParameterType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
 
 from pathlib import Path
+from typing import Any, cast
 
 import apsw
 
+from patql.authority.chain import digest
+from patql.authority.model import Event
 from patql.kernel.errors import Code, PatqlError
 
 _RECORD = """
@@ -33,6 +36,7 @@ def migrate(connection: apsw.Connection, path: str) -> None:
     files = migrations()
     if version(connection, path) == len(files):
         return
+    connection.create_scalar_function("chain_digest", _chain_digest, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(_RECORD)
@@ -78,3 +82,9 @@ def version(connection: apsw.Connection, path: str) -> int:
             f"the token database {path} has schema version {done}, made by a newer PatQL; this one knows {ours}",
         )
     return done
+
+
+def _chain_digest(*values: "apsw.SQLiteValue") -> bytes:
+    """The hash of an audit line that becomes part of a chain: an event's fields, `previous` and `heads`."""
+    *event, previous, heads = cast("tuple[Any, ...]", values)
+    return digest(Event(*event), previous, heads)

@@ -15,9 +15,9 @@ from typing import Any, TypeVar, cast
 
 import apsw
 
-from patql.authority.ports import Transaction
+from patql.authority.chain import Chain
 from patql.kernel.errors import Code, PatqlError
-from patql.store.transaction import SqliteTransaction
+from patql.store.sqlite.transaction import SqliteTransaction
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Writer:
         self._lock = threading.Lock()
         self._queue = deque[_Job]()
 
-    def run(self, change: Callable[[Transaction], T]) -> T:
+    def run(self, change: Callable[[SqliteTransaction], T]) -> T:
         """The change's result, once it is durable; or what it, or the commit, raised."""
         job = _Job(change)
         self._queue.append(job)
@@ -52,12 +52,16 @@ class Writer:
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
+            begun = self._transaction.chain.place
             for job in batch:
                 self._attempt(job)
+            if self._transaction.chain.place != begun:
+                self._transaction.keep_head()
             execute("COMMIT")
         except BaseException as error:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
+            self._transaction.chain = Chain()  # who knows what a failing disk has kept
             for job in batch:
                 job.error = job.error or _batch_error(error)
             if not isinstance(error, Exception):
@@ -69,12 +73,14 @@ class Writer:
     def _attempt(self, job: "_Job") -> None:
         execute = self._connection.execute
         execute("SAVEPOINT change")
+        place = self._transaction.chain.place
         try:
             job.value = job.change(self._transaction)
         except Exception as error:
             if not self._connection.in_transaction:
                 raise  # SQLite has rolled everything back already: the batch is lost
             execute("ROLLBACK TO change")
+            self._transaction.chain.return_to(place)
             job.error = error
         execute("RELEASE change")
 
@@ -84,7 +90,7 @@ class _Job:
 
     __slots__ = ("change", "error", "settled", "value")
 
-    def __init__(self, change: Callable[[Transaction], Any]) -> None:
+    def __init__(self, change: Callable[[SqliteTransaction], Any]) -> None:
         self.change = change
         self.settled = False
         self.value: object = None

@@ -1,0 +1,5 @@
+"""Tokens in a SQLite file."""
+
+from patql.store.sqlite.store import SqliteStore
+
+__all__ = ["SqliteStore"]
