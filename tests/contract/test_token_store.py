@@ -1,8 +1,7 @@
 """What every store must do, seen through the authority that it serves."""
 
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import msgspec
 import pytest
@@ -14,29 +13,8 @@ from patql.authority.model import Denied, Event, Granted, Issued, Reason, Role
 from patql.authority.ports import TokenStore, Transaction
 from patql.kernel.clock import ManualClock
 from patql.kernel.errors import Code, InvalidRequestError
-from patql.store.sqlite import SqliteStore
 
 NOW = 1_800_000_000
-
-
-@pytest.fixture(params=["sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TokenStore]:
-    """An empty store of each kind."""
-    made = {"sqlite": lambda: SqliteStore(tmp_path / "tokens.db")}[request.param]()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """A clock that stands at NOW."""
-    return ManualClock(NOW)
-
-
-@pytest.fixture
-def authority(store: TokenStore, clock: ManualClock) -> Authority:
-    """An authority over the store."""
-    return Authority(store, clock)
 
 
 def _granted(authority: Authority, issued: Issued) -> Granted:
