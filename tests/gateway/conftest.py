@@ -110,8 +110,14 @@ def raw(port: int, sent: bytes) -> bytes:
 
 
 @contextmanager
-def serving_authority(folder: Path, at: int | Path) -> Generator[Path]:
-    """Run `patql serve` over the database in a folder, on a port or a Unix socket; gives its log."""
+def serving_authority(folder: Path, at: int | Path, **settings: str) -> Generator[Path]:
+    """Run `patql serve` over the database in a folder, on a port or a Unix socket; gives its log.
+
+    Args:
+        folder: where the database is, as `tokens.db`.
+        at: the port or the socket.
+        settings: further variables of its environment.
+    """
     where = ["--unix", str(at)] if isinstance(at, Path) else ["--port", str(at)]
     database = ["--db", f"sqlite:///{folder / 'tokens.db'}"]
     log = folder / "serve.log"
@@ -123,7 +129,8 @@ def serving_authority(folder: Path, at: int | Path) -> Generator[Path]:
             env={
                 **os.environ,
                 "PATQL_DATA_DIR": str(folder),
-                "PATQL_PROXIES": "127.0.0.1",
+                "PATQL_PROXIES": "unix" if isinstance(at, Path) else "127.0.0.1",
+                **settings,
             },
         ) as process,
     ):

@@ -59,7 +59,6 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
     close_connection: bool
 
     def __getattr__(self, name: str) -> object:
@@ -68,6 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _answer(self) -> None:
+        assert isinstance(self.server, _Server)
         recorded = self.server.recorded
         headers = tuple((name.lower(), value) for name, value in self.headers.items())
         recorded.arrived.append(

@@ -6,8 +6,10 @@ What matters is always the same: what reaches the product, and as whose.
 import itertools
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from tests.gateway.conftest import Front, ask, raw, serving_authority
@@ -22,6 +24,8 @@ from patql.store.sqlite import SqliteStore
 pytestmark = pytest.mark.slow
 
 READ, WRITE = "linodes:read_only", "linodes:read_write"
+LAST = b"Connection: close\r\n\r\n"
+"""Ends a head, and says that no request follows."""
 
 
 def test_good_token(clean: Front) -> None:
@@ -117,34 +121,31 @@ def test_revoked_in_between(clean: Front) -> None:
     assert len(clean.arrived()) == 25
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/?scope=",
-        f"/?scope={READ}",
-        f"/?scope={READ}&scope={READ}",
-        f"/authorize?scope={READ}",
-        f"/authorize/{READ}/",
-        f"/../authorize/{READ}",
-        f"/..%2fauthorize%2f{READ}%3f",
-        "/%3fscope=",
-        "/;scope=",
-        "/#?scope=",
-        "//",
-        "/+domains:read_only",
-        "/_authorize",
-        "/%00",
-    ],
+PATHS = (
+    "/?scope=",
+    f"/?scope={READ}",
+    f"/?scope={READ}&scope={READ}",
+    f"/authorize?scope={READ}",
+    f"/authorize/{READ}/",
+    f"/../authorize/{READ}",
+    f"/..%2fauthorize%2f{READ}%3f",
+    "/%3fscope=",
+    "/;scope=",
+    "/#?scope=",
+    "//",
+    "/+domains:read_only",
+    "/_authorize",
+    "/%00",
 )
-def test_clients_path_and_query(clean: Front, path: str) -> None:
+
+
+def test_clients_path_and_query(clean: Front) -> None:
     """Nothing in a client's path or query takes anything away from what is required."""
-    assert clean.ask("PUT", path, clean.token(READ)).status in {400, 403, 404}
-    assert clean.ask("GET", path, clean.token("domains:read_write")).status in {
-        400,
-        403,
-        404,
-    }
-    assert clean.ask("GET", path).status in {400, 401, 404}
+    read, other = clean.token(READ), clean.token("domains:read_write")
+    for path in PATHS:
+        assert clean.ask("PUT", path, read).status in {400, 403, 404}, path
+        assert clean.ask("GET", path, other).status in {400, 403, 404}, path
+        assert clean.ask("GET", path).status in {400, 401, 404}, path
     assert clean.arrived() == []
 
 
@@ -160,7 +161,7 @@ def test_methods(clean: Front) -> None:
         assert clean.ask(method, "/m", read).status == 200
     assert clean.arrived() == ["GET /m", "HEAD /m"]
     for method in METHODS:
-        answer = raw(clean.port, _head(method, "/m", read) + b"\r\n")
+        answer = raw(clean.port, _head(method, "/m", read) + LAST)
         assert b" 200 " not in answer.partition(b"\r\n")[0], method
     assert clean.arrived() == []
     for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
@@ -200,8 +201,8 @@ def test_large_body(clean: Front) -> None:
     assert clean.ask("POST", "/up", clean.token(WRITE), body=body).status == 200
     assert [arrived.body for arrived in clean.product.arrived] == [body]
     clean.product.arrived.clear()
-    refused = _head("POST", "/up", clean.token(READ)) + b"Content-Length: 9\r\n\r\n"
-    assert b" 403 " in raw(clean.port, refused + b"123456789")
+    refused = _head("POST", "/up", clean.token(READ)) + b"Content-Length: 9\r\n"
+    assert b" 403 " in raw(clean.port, refused + LAST + b"123456789")
     assert clean.arrived() == []
 
 
@@ -235,20 +236,20 @@ def _head(method: str, target: str, token: str | None) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        "X-Auth-User, X-Auth-Scopes, X-Auth-Token-Id, X-Auth-Handle",
-        "close, X-Auth-User",
-        "upgrade, x-auth-user\r\nUpgrade: websocket",
-        "keep-alive\r\nConnection: X-Auth-User\r\nKeep-Alive: X-Auth-User",
-        "X-Forwarded-For, X-Auth-Scopes",
-    ],
+NAMED = (
+    "X-Auth-User, X-Auth-Scopes, X-Auth-Token-Id, X-Auth-Handle",
+    "close, X-Auth-User",
+    "upgrade, x-auth-user\r\nUpgrade: websocket",
+    "keep-alive\r\nConnection: X-Auth-User\r\nKeep-Alive: X-Auth-User",
+    "X-Forwarded-For, X-Auth-Scopes",
 )
-def test_headers_of_the_connection(clean: Front, names: str) -> None:
+"""What a client may name in Connection, to have it taken out as a header of one connection (RFC 9110, section 7.6.1)."""
+
+
+def test_headers_of_the_connection(clean: Front) -> None:
     """A client can't have identity headers taken out by naming them in Connection: all reach the product, or nothing."""
     head = _head("GET", "/", clean.token(READ))
-    raw(clean.port, head + f"Connection: {names}\r\n\r\n".encode())
+    _all(clean, [head + f"Connection: {names}\r\n\r\n".encode() for names in NAMED])
     for arrived in clean.product.arrived:
         assert arrived.all("x-auth-user") == ["ada"]
         assert arrived.all("x-auth-scopes") == [READ]
@@ -256,12 +257,18 @@ def test_headers_of_the_connection(clean: Front, names: str) -> None:
         assert len(arrived.all("x-auth-handle")) == 1
 
 
+def _all(front: Front, requests: list[bytes]) -> None:
+    """Send all of them at once, each on a connection of its own, and wait until nothing more comes."""
+    with ThreadPoolExecutor(len(requests)) as pool:
+        list(pool.map(lambda request: raw(front.port, request), requests))
+
+
 def test_several_credentials(clean: Front) -> None:
     """Two Authorization headers are refused, whichever is good."""
     good, bad = clean.token(READ), clean.token(READ)[:-6]
     for first, second in ((good, bad), (bad, good), (good, good)):
-        second_line = f"Authorization: Bearer {second}\r\n\r\n".encode()
-        answer = raw(clean.port, _head("GET", "/", first) + second_line)
+        second_line = f"Authorization: Bearer {second}\r\n".encode()
+        answer = raw(clean.port, _head("GET", "/", first) + second_line + LAST)
         assert answer.split(b" ")[1] in {b"400", b"401"}
     assert clean.arrived() == []
 
@@ -274,9 +281,8 @@ def test_pipelined(clean: Front) -> None:
         _head("GET", "/2", None),
         _head("GET", "/3", good),
     )
-    last = b"Connection: close\r\n\r\n"
     received = raw(
-        clean.port, heads[0] + b"\r\n" + heads[1] + b"\r\n" + heads[2] + last
+        clean.port, heads[0] + b"\r\n" + heads[1] + b"\r\n" + heads[2] + LAST
     )
     statuses = [part.split(b" ")[0] for part in received.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"401", b"200"]
@@ -303,13 +309,17 @@ TRICKS: dict[str, bytes] = {
 """What follows a good head, to have something reach the product unjudged or in another's name."""
 
 
-@pytest.mark.parametrize("trick", TRICKS)
-def test_smuggling(clean: Front, trick: str) -> None:
+def test_smuggling(clean: Front) -> None:
     """Whatever is made of it, nothing reaches the product that wasn't judged, and nothing in another's name."""
-    for method in ("GET", "POST"):
-        raw(clean.port, _head(method, "/", clean.token(WRITE)) + TRICKS[trick])
+    token = clean.token(WRITE)
+    requests = [
+        _head(method, f"/{quote(trick)}", token) + rest
+        for trick, rest in TRICKS.items()
+        for method in ("GET", "POST")
+    ]
+    _all(clean, requests)
     for arrived in clean.product.arrived:
-        assert arrived.target == "/"
+        assert unquote(arrived.target[1:]) in TRICKS
         assert arrived.all("x-auth-user") == ["ada"]
         assert not any(name.startswith("x-auth-user ") for name, _ in arrived.headers)
 
@@ -356,6 +366,28 @@ def _line_about(log: Path, handle: str) -> str:
                 return line
         time.sleep(0.05)
     raise AssertionError(log.read_text())
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_too_many_requests(name: str, need: Callable[..., str], tmp_path: Path) -> None:
+    """A token that is used too often gets 429, and is told when it may be used again."""
+    program = need(*GATEWAYS[name].programs)
+    at = free_port()
+    with (
+        Authority(SqliteStore(tmp_path / "tokens.db"), SystemClock()) as authority,
+        recorder() as product,
+        serving_authority(tmp_path, at, PATQL_LIMIT_REQUESTS="2/hour"),
+        running(GATEWAYS[name], program, at, product.port) as port,
+    ):
+        secret = authority.issue("ada", scopes=READ).secret.reveal()
+        product.arrived.clear()
+        answers = [ask(port, token=secret) for _ in range(5)]
+        # An hour may have begun in between.
+        passed = [answer for answer in answers if answer.status == 200]
+        assert 2 <= len(passed) == len(product.arrived) <= 4
+        (refused, *_) = (answer for answer in answers if answer.status != 200)
+        assert refused.status == 429
+        assert 0 < int(refused.headers["retry-after"]) <= 3600
 
 
 DOWN = {"nginx": 503, "caddy": 502, "traefik": 500, "envoy": 503}

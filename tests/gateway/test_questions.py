@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.gateway.conftest import IDENTITY, Answer, Posed, ask, raw
+from tests.gateway.conftest import IDENTITY, Posed, ask, raw
 
 pytestmark = pytest.mark.slow
 
