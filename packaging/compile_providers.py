@@ -20,6 +20,12 @@ from patql.catalog.load import COMPILED, OPENAPI, PROVIDERS  # noqa: E402
 from patql.catalog.node import Node  # noqa: E402
 
 SERVED_FROM = ("/v4", "/v4beta")
+RESOURCES = "x-stackQL-resources"
+ALL = {
+    "title": "Personal access tokens",
+    "description": "Issue, list, rename, verify and revoke personal access tokens, your own and, as an administrator, anybody's.",
+}
+"""What the served document is called."""
 
 
 class CompileProviders(BuildHookInterface[Any]):
@@ -40,6 +46,7 @@ def compile_all() -> None:
 
 def compiled() -> Iterator[tuple[Path, bytes]]:
     """Path and content of each file that compiling gives; nothing is written."""
+    every: list[Node] = []
     for folder in sorted(PROVIDERS.glob("*/v*/")):
         opened: list[Node] = []
 
@@ -53,7 +60,8 @@ def compiled() -> Iterator[tuple[Path, bytes]]:
             folder / COMPILED,
             msgspec.json.encode({"settings": settings, "provider": provider}),
         )
-        yield folder / OPENAPI, msgspec.json.encode(served(opened))
+        every += opened
+    yield PROVIDERS / OPENAPI, msgspec.json.encode(served(every))
 
 
 def read(path: Path) -> Node:
@@ -62,7 +70,8 @@ def read(path: Path) -> Node:
 
 
 def served(documents: list[Node]) -> dict[str, Any]:
-    """One OpenAPI document of several services, at the addresses where a server of ours has it, settled."""
+    """One OpenAPI document of all services, at the addresses where a server of ours has it, settled."""
+    documents = [apart(document) for document in documents]
     value: Any = documents[0].value
     first = {key: value[key] for key in value if key != "x-patql-settings"}
     kinds = {
@@ -70,6 +79,7 @@ def served(documents: list[Node]) -> dict[str, Any]:
     }
     return {
         **first,
+        "info": {**value["info"], **ALL},
         "servers": [{"url": url} for url in SERVED_FROM],
         "paths": merged(documents, "paths"),
         "components": {
@@ -77,6 +87,19 @@ def served(documents: list[Node]) -> dict[str, Any]:
             for kind in sorted(kinds)
         },
     }
+
+
+def apart(document: Node) -> Node:
+    """The document with its service's name before those of its resources, which another service may use too."""
+    service = document.need("info").text("title").lower()
+    resources = document.need("components").need(RESOURCES).names()
+    text = msgspec.json.encode(document.value).decode()
+    for name in resources:
+        text = text.replace(f"/{RESOURCES}/{name}/", f"/{RESOURCES}/{service}.{name}/")
+    value: Any = msgspec.json.decode(text)
+    own = value["components"][RESOURCES]
+    value["components"][RESOURCES] = {f"{service}.{name}": own[name] for name in own}
+    return Node(value, document.file)
 
 
 def merged(holders: list[Node], key: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def test_every_variable_is_read() -> None:
         "PATQL_SCOPES": "repos, builds vpc:read_write",
         "PATQL_TOKEN_SCOPE": "admin",
         "PATQL_LIFETIME_CAP": "on",
+        "PATQL_PROVIDER": "acme",
     }
     assert environ.keys() == {s.variable for s in SETTINGS}
     assert read(environ) == Settings(
@@ -44,6 +45,7 @@ def test_every_variable_is_read() -> None:
         scopes=("repos", "builds", "vpc:read_write"),
         token_scope="admin",
         lifetime_cap=True,
+        provider="acme",
     )
 
 

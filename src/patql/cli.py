@@ -452,15 +452,18 @@ def _docs(given: argparse.Namespace) -> int:
     from patql.faces.console.sink import StandardOutput, written
     from patql.faces.page.page import render
 
-    described = compose.provider(config.read(os.environ))
+    settings = config.read(os.environ)
+    own = compose.provider(settings)
+    catalog = Catalog((own,), {"patql": lambda: compose.administration(settings)})
     parts = given.resource.split(".")
     if len(parts) != 3:
         raise PatqlError(
             Code.USAGE,
             f"{given.resource!r} isn't a resource",
-            hint="a resource is written provider.service.resource, such as linode.profile.tokens",
+            hint=f"a resource is written provider.service.resource, such as {own.name}.profile.tokens",
         )
-    resource = Catalog((described,)).resource(*parts)
+    resource = catalog.resource(*parts)
+    described = catalog.provider(parts[0])
     with written(StandardOutput()) as sink:
         sink.write(render(described, resource, given.format))
     return OK

@@ -74,7 +74,48 @@ SETTINGS = (
         "off",
         "`on` refuses tokens that would outlive the token that creates them.",
     ),
+    Setting(
+        "log",
+        "PATQL_LOG",
+        "plain",
+        "What `serve` writes of requests: `plain` lines, or a JSON object a line with `json`.",
+    ),
+    Setting(
+        "proxies",
+        "PATQL_PROXIES",
+        "none",
+        "Whose X-Forwarded-For `serve` believes: addresses, networks such as 10.0.0.0/8, and `unix`.",
+    ),
+    Setting(
+        "limit_failures",
+        "PATQL_LIMIT_FAILURES",
+        "60/minute",
+        "How often an address may send a token that nobody has, per `second`, `minute` or `hour`; `off`.",
+    ),
+    Setting(
+        "limit_requests",
+        "PATQL_LIMIT_REQUESTS",
+        "off",
+        "How often a token may be used at one host, such as 1000/minute.",
+    ),
+    Setting(
+        "provider",
+        "PATQL_PROVIDER",
+        "linode",
+        "What statements call the provider: with `acme` they say acme.profile.tokens.",
+    ),
 )
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """How often something may happen: `count` times in so many `seconds`."""
+
+    count: int
+    seconds: int
+
+
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600}
+_LARGEST = 60_000
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +130,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] | None = None
     token_scope: str | None = None
     lifetime_cap: bool = False
+    log: str = "plain"
+    proxies: tuple[str, ...] = ()
+    limit_failures: Limit | None = Limit(60, 60)
+    limit_requests: Limit | None = None
+    provider: str = "linode"
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -112,6 +158,15 @@ def read(environ: Mapping[str, str]) -> Settings:
         scopes=_words(given.get("scopes")),
         token_scope=given.get("token_scope"),
         lifetime_cap=_switch(given.get("lifetime_cap", "off"), "PATQL_LIFETIME_CAP"),
+        log=_choice(given.get("log", "plain"), ("plain", "json"), "PATQL_LOG"),
+        proxies=_proxies(given.get("proxies")),
+        limit_failures=_limit(
+            given.get("limit_failures", "60/minute"), "PATQL_LIMIT_FAILURES"
+        ),
+        limit_requests=_limit(
+            given.get("limit_requests", "off"), "PATQL_LIMIT_REQUESTS"
+        ),
+        provider=given.get("provider", "linode"),
     )
 
 
@@ -154,6 +209,46 @@ def _secret(given: str | None) -> Secret | None:
 
 def _words(given: str | None) -> tuple[str, ...] | None:
     return tuple(given.replace(",", " ").split()) if given else None
+
+
+def _proxies(given: str | None) -> tuple[str, ...]:
+    """Networks as `ipaddress` reads them, and `unix`."""
+    words = _words(given) or ()
+    if not words:
+        return words
+    import ipaddress
+
+    for word in words:
+        try:
+            if word != "unix":
+                ipaddress.ip_network(word)
+        except ValueError:
+            raise PatqlError(
+                Code.USAGE,
+                f"PATQL_PROXIES holds {word!r}, which is no address, network or `unix`",
+                hint="networks are written with their first address, such as 10.0.0.0/8",
+            ) from None
+    return words
+
+
+def _limit(given: str, variable: str) -> Limit | None:
+    if given == "off":
+        return None
+    count, _, period = given.partition("/")
+    if count.isdecimal() and 0 < int(count) <= _LARGEST and period in _PERIODS:
+        return Limit(int(count), _PERIODS[period])
+    raise PatqlError(
+        Code.USAGE,
+        f"{variable} is `off` or a number per second, minute or hour, not {given!r}",
+        hint=f"such as 60/minute; the largest number is {_LARGEST}",
+    )
+
+
+def _choice(given: str, choices: tuple[str, ...], variable: str) -> str:
+    if given not in choices:
+        told = " or ".join(f"`{choice}`" for choice in choices)
+        raise PatqlError(Code.USAGE, f"{variable} is {told}, not {given!r}")
+    return given
 
 
 def _switch(given: str, variable: str) -> bool:

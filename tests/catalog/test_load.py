@@ -27,7 +27,11 @@ def scopes(provider: Provider) -> set[str]:
 def test_document_as_written() -> None:
     """Without settings the document says what its author wrote: Linode's categories, vpc without read_only."""
     provider = builtin("linode")
-    assert scopes(provider) == {"account:read_only", "account:read_write"}
+    assert scopes(provider) == {
+        "account:read_only",
+        "account:read_write",
+        "events:read_only",
+    }
     known = provider.services[0].scopes
     assert len({scope.partition(":")[0] for scope in known}) == 17
     assert len(known) == 33
@@ -84,10 +88,35 @@ def test_guard_alone() -> None:
     """Another guard among Linode's categories replaces `account` only, not `child_account`."""
     provider = builtin("linode", guard="keys")
     known = provider.services[0].scopes
-    assert scopes(provider) == {"keys:read_only", "keys:read_write"}
+    assert scopes(provider) == {
+        "keys:read_only",
+        "keys:read_write",
+        "events:read_only",
+    }
     assert "keys:read_only" in known
     assert "account:read_only" not in known
     assert "child_account:read_only" in known
+
+
+def test_events_take_a_category_that_exists() -> None:
+    """A team without a category `events` guards them as it guards tokens; one that has it keeps it."""
+    without = builtin("linode", categories=["repos"], guard="keys")
+    assert scopes(without) == {"keys:read_only", "keys:read_write"}
+    assert "events:read_only" in scopes(builtin("linode", categories=["events"]))
+
+
+def test_provider_of_another_name() -> None:
+    """Resources, page and served document have the name that statements use; nothing else changes."""
+    own, named = builtin("linode"), builtin("linode", called="acme")
+    assert (named.id, named.name) == ("acme", "acme")
+    ids = [r.id for s in named.services for r in s.resources]
+    assert ids[-2:] == ["acme.profile.tokens", "acme.account.events"]
+    changed = msgspec.json.encode(named).replace(b'"acme', b'"linode')
+    assert changed == msgspec.json.encode(own)
+    served = builtin_openapi("linode", called="acme")
+    assert b'"id":"acme.profile.tokens"' in served
+    assert b'"id":"patql.authority.tokens"' in served
+    assert b'"id":"linode.' not in served
 
 
 def test_guard_is_a_category_only_once() -> None:

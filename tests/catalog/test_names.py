@@ -2,6 +2,7 @@
 
 import pytest
 
+from patql.catalog.document import Provider
 from patql.catalog.load import builtin
 from patql.catalog.names import Catalog, suggestion
 from patql.kernel.errors import Code, PatqlError
@@ -65,3 +66,23 @@ def test_unknown_names(
 def test_nearest(name: str, known: list[str], hint: str) -> None:
     """Names alike if there are any, else what there is, shortened."""
     assert suggestion(name, known) == hint
+
+
+def test_deferred() -> None:
+    """A provider that nobody names isn't loaded; its name is known all the same, to hints too."""
+    loaded: list[str] = []
+
+    def load() -> Provider:
+        loaded.append("patql")
+        return builtin("patql")
+
+    catalog = Catalog((builtin("linode"),), {"patql": load})
+    assert catalog.resource("linode", "profile", "tokens").id == "linode.profile.tokens"
+    assert catalog.names == ("linode", "patql")
+    with pytest.raises(PatqlError) as caught:
+        catalog.provider("patsql")
+    assert caught.value.hint == "Did you mean `patql`?"
+    assert not loaded
+    assert catalog.knows("PATQL", "authority", "users")
+    assert [p.name for p in catalog.providers] == ["linode", "patql"]
+    assert loaded == ["patql"]

@@ -12,8 +12,10 @@ from openapi_spec_validator import validate
 
 from patql.catalog.document import Access, Paging, Resource
 from patql.catalog.load import PROVIDERS, builtin, builtin_openapi
+from patql.catalog.names import Catalog
 
 ROOT = Path(__file__).parents[2]
+PROVIDED = ("linode", "patql")
 DOCUMENTS = sorted(PROVIDERS.glob("*/*/services/*.yaml"))
 
 
@@ -55,6 +57,66 @@ def test_served_document_is_valid_openapi() -> None:
     assert "x-patql-settings" not in served  # those of its author, not of who serves it
 
 
+def test_served_document_has_every_service() -> None:
+    """One document has the paths of both providers, and the resources of each by service and name."""
+    served = msgspec.json.decode(builtin_openapi("linode"))
+    provided = [builtin(name) for name in PROVIDED]
+    resources = [r for p in provided for s in p.services for r in s.resources]
+    assert served["paths"].keys() == {m.path for r in resources for m in r.methods}
+    described = served["components"]["x-stackQL-resources"]
+    assert {key: found["id"] for key, found in described.items()} == {
+        resource.id.partition(".")[2]: resource.id for resource in resources
+    }
+    for key, found in described.items():
+        for verbs in found["sqlVerbs"].values():
+            for verb in verbs:
+                assert verb["$ref"].split("/")[3] == key
+                assert verb["$ref"].split("/")[5] in found["methods"]
+
+
+@pytest.mark.parametrize(
+    ("name", "methods"),
+    [
+        (
+            "linode.account.events",
+            {
+                "getEvent": "SELECT GET /account/events/{eventId}",
+                "getEvents": "SELECT GET /account/events",
+            },
+        ),
+        (
+            "patql.authority.users",
+            {
+                "getUser": "SELECT GET /patql/users/{username}",
+                "getUsers": "SELECT GET /patql/users",
+                "createUser": "INSERT POST /patql/users",
+                "updateUser": "UPDATE PUT /patql/users/{username}",
+                "deleteUser": "DELETE DELETE /patql/users/{username}",
+            },
+        ),
+        (
+            "patql.authority.tokens",
+            {
+                "getToken": "SELECT GET /patql/tokens/{tokenId}",
+                "getTokens": "SELECT GET /patql/tokens",
+                "deleteToken": "DELETE DELETE /patql/tokens/{tokenId}",
+            },
+        ),
+        (
+            "patql.authority.events",
+            {"getAuthorityEvents": "SELECT GET /patql/events"},
+        ),
+    ],
+)
+def test_resources_of_the_authority(name: str, methods: dict[str, str]) -> None:
+    """What whoever runs an authority has, and the events of an account, method by method."""
+    provider, service, resource = name.split(".")
+    found = Catalog((builtin(provider),)).resource(provider, service, resource)
+    assert {
+        m.operation_id: f"{m.access.value} {m.verb} {m.path}" for m in found.methods
+    } == methods
+
+
 def test_compiled_is_not_stale(compiler: ModuleType) -> None:
     """The JSON that is read is what compiling the YAML gives now; `make setup` brings it up to date."""
     files = dict(compiler.compiled())
@@ -67,7 +129,8 @@ def test_compiling_writes_the_files(
     compiler: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hook writes the JSON beside the YAML before a wheel is put together."""
-    written = [(tmp_path / path.name, content) for path, content in compiler.compiled()]
+    *_, compiled, served = compiler.compiled()
+    written = [(tmp_path / path.name, content) for path, content in (compiled, served)]
     monkeypatch.setattr(compiler, "compiled", lambda: written)
     compiler.CompileProviders.initialize(object(), "editable", {})
     assert {p.name for p in tmp_path.iterdir()} == {"compiled.json", "openapi.json"}
@@ -128,7 +191,8 @@ def test_one_row_resources(resource: str) -> None:
 
 def test_everything_is_described() -> None:
     """Each resource, method, parameter, column and property has a description that ends a sentence."""
-    for service in builtin("linode").services:
+    services = [s for name in PROVIDED for s in builtin(name).services]
+    for service in services:
         for resource in service.resources:
             described: list[Any] = [
                 resource,

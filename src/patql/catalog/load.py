@@ -2,8 +2,9 @@
 
 Both are read as compiled; YAML is parsed only where a folder's documents are new or have changed.
 
-Three things in our own document are settings of whoever runs it: the prefix of tokens, the categories of scopes (of which its
-examples name one), and the category that guards tokens. They are put in as the document is read, so that page, errors and the served OpenAPI follow.
+Four things in our own documents are settings of whoever runs it: what the provider is called, the prefix of tokens, the
+categories of scopes (of which its examples name one), and the category that guards tokens. They are put in as the document
+is read, so that page, errors and the served OpenAPI follow.
 """
 
 import re
@@ -21,7 +22,11 @@ PROVIDERS = Path(__file__).parent.parent / "providers"
 """Folder of `<provider>/<version>/`, as StackQL's registry lays them out."""
 
 COMPILED = "compiled.json"
+"""The name of the file beside each `provider.yaml`."""
+
 OPENAPI = "openapi.json"
+"""The name of the file, beside the providers' folders, that describes all that a server of ours serves."""
+
 LEVELS = ("read_only", "read_write")
 
 
@@ -34,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
     token_prefix: str
     guard_scope: str
     example_scope: str
+    events_scope: str
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -46,6 +52,7 @@ class Compiled(msgspec.Struct, frozen=True):
 def builtin(
     name: str,
     *,
+    called: str | None = None,
     prefix: str | None = None,
     categories: Iterable[str] | None = None,
     guard: str | None = None,
@@ -53,7 +60,8 @@ def builtin(
     """A provider whose document is inside the package.
 
     Args:
-        name: the provider's name, such as `linode`.
+        name: the document's name, such as `linode`.
+        called: what statements call the provider; None as the document says.
         prefix: what tokens start with; None as the document says.
         categories: the categories of scopes, each a `name`, or `name:read_write` where only that level exists; None
             as the document says.
@@ -66,7 +74,10 @@ def builtin(
     compiled = _compiled(name)
     scopes = _scopes(categories, guard or compiled.settings.guard_scope)
     encoded = _substituted(compiled.provider, compiled.settings, prefix, scopes, guard)
+    encoded = _renamed(encoded, name, called)
     provider = msgspec.json.decode(encoded, type=Provider)
+    if called is not None:
+        provider = replace(provider, id=called, name=called)
     if not scopes:
         return provider
     services = (
@@ -109,18 +120,23 @@ def from_folder(name: str, folder: Path, cache: Path) -> Provider:
 def builtin_openapi(
     name: str,
     *,
+    called: str | None = None,
     prefix: str | None = None,
     categories: Iterable[str] | None = None,
     guard: str | None = None,
 ) -> bytes:
-    """The OpenAPI document, as JSON, that a server of this provider's API serves; arguments as for `builtin`.
+    """The OpenAPI document, as JSON, that a server of this provider's API serves, with all that ours serve beside it.
+
+    The arguments are those of `builtin`.
 
     Raises:
         PatqlError: as `builtin`.
     """
     settings = _compiled(name).settings
     scopes = _scopes(categories, guard or settings.guard_scope)
-    encoded = _substituted(_read(name, OPENAPI), settings, prefix, scopes, guard)
+    written = _content(PROVIDERS / OPENAPI, name)
+    encoded = _substituted(written, settings, prefix, scopes, guard)
+    encoded = _renamed(encoded, name, called)
     if not scopes:
         return encoded
     document: dict[str, Any] = msgspec.json.decode(encoded)
@@ -132,15 +148,16 @@ def builtin_openapi(
 
 
 def _compiled(name: str) -> Compiled:
-    return msgspec.json.decode(_read(name, COMPILED), type=Compiled)
-
-
-def _read(name: str, file: str) -> bytes:
     versions = sorted((PROVIDERS / name).glob("v*")) if name.isidentifier() else []
     if not versions:
         raise PatqlError(Code.UNKNOWN_NAME, f"There is no built-in provider `{name}`.")
+    content = _content(versions[-1] / COMPILED, name)
+    return msgspec.json.decode(content, type=Compiled)
+
+
+def _content(path: Path, name: str) -> bytes:
     try:
-        return (versions[-1] / file).read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise PatqlError(
             Code.SCHEMA,
@@ -156,15 +173,17 @@ def _substituted(
     scopes: tuple[str, ...],
     guard: str | None,
 ) -> bytes:
-    """The JSON with the document's own prefix, guard and example replaced, in names and in prose alike."""
+    """The JSON with the document's own prefix, guard and example replaced, in names and in prose alike.
+
+    What would take a category of events takes the guard's scopes where the team has none of that name.
+    """
     text = bytes(encoded)
     if prefix not in (None, settings.token_prefix):
         text = text.replace(settings.token_prefix.encode(), _in_json(prefix))
     if guard not in (None, settings.guard_scope):
-        own = re.compile(
-            rb"(?<![0-9A-Za-z_])%b(?=:read_)" % settings.guard_scope.encode()
-        )
-        text = own.sub(lambda _: _in_json(guard), text)
+        text = _scoped(text, settings.guard_scope, guard)
+    if scopes and f"{settings.events_scope}:{LEVELS[0]}" not in scopes:
+        text = _scoped(text, settings.events_scope, guard or settings.guard_scope)
     if scopes and settings.example_scope not in scopes:
         guarding = f"{guard or settings.guard_scope}:"
         others = (scope for scope in scopes if not scope.startswith(guarding))
@@ -173,7 +192,21 @@ def _substituted(
     return text
 
 
-def _in_json(text: str | None) -> bytes:
+def _scoped(text: bytes, category: str, other: str) -> bytes:
+    """The JSON with another category in the place of one."""
+    own = re.compile(rb"(?<![0-9A-Za-z_])%b(?=:read_)" % category.encode())
+    return own.sub(lambda _: _in_json(other), text)
+
+
+def _renamed(encoded: bytes, name: str, called: str | None) -> bytes:
+    """The JSON with the ids of a provider's resources as another name has them."""
+    if called in (None, name):
+        return encoded
+    own, other = (f'"id":"{each}.'.encode() for each in (name, called))
+    return encoded.replace(own, other)
+
+
+def _in_json(text: str) -> bytes:
     return msgspec.json.encode(text)[1:-1]
 
 

@@ -1,6 +1,6 @@
 """Dotted names, `provider.service.resource`, and what they stand for. Case doesn't matter."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from patql.catalog.document import Provider, Resource, Service
@@ -9,7 +9,7 @@ from patql.kernel.errors import Code, PatqlError
 SHOWN = 5
 """How many names a hint lists."""
 
-_Named = TypeVar("_Named", Provider, Service, Resource)
+_Named = TypeVar("_Named", Service, Resource)
 
 
 class Catalog:
@@ -17,10 +17,31 @@ class Catalog:
 
     Every lookup raises PatqlError: UNKNOWN_NAME, with the nearest names that there are; SCHEMA where the document of a
     service couldn't be read.
+
+    Args:
+        providers: those that are loaded.
+        deferred: what loads the others, by name; each is called when its provider is first named, or all are shown.
     """
 
-    def __init__(self, providers: tuple[Provider, ...]) -> None:
-        self.providers = providers
+    def __init__(
+        self,
+        providers: tuple[Provider, ...],
+        deferred: Mapping[str, Callable[[], Provider]] | None = None,
+    ) -> None:
+        self._loaded = {provider.name: provider for provider in providers}
+        self._deferred = dict(deferred or {})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the providers are called; none is loaded for it."""
+        return (*self._loaded, *self._deferred)
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """All of them."""
+        for name in tuple(self._deferred):
+            self._load(name)
+        return tuple(self._loaded.values())
 
     def knows(self, provider: str, service: str = "", resource: str = "") -> bool:
         """Whether there is a provider, or a resource, of that name."""
@@ -35,7 +56,11 @@ class Catalog:
 
     def provider(self, name: str) -> Provider:
         """The provider of that name."""
-        return _find("provider", name, self.providers, within="")
+        folded = name.casefold()
+        for known in self.names:
+            if known.casefold() == folded:
+                return self._load(known)
+        raise _unknown("provider", name, self.names)
 
     def service(self, provider: str, service: str) -> Service:
         """The service of that name in a provider."""
@@ -51,6 +76,12 @@ class Catalog:
         holder = self.service(provider, service)
         within = f"{self.provider(provider).name}.{holder.name}"
         return _find("resource", resource, holder.resources, within=within)
+
+    def _load(self, name: str) -> Provider:
+        if name in self._deferred:
+            self._loaded[name] = self._deferred[name]()
+            del self._deferred[name]
+        return self._loaded[name]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -80,9 +111,12 @@ def _find(
     for candidate in candidates:
         if candidate.name.casefold() == folded:
             return candidate
+    raise _unknown(kind, name, (c.name for c in candidates), within)
+
+
+def _unknown(
+    kind: str, name: str, known: Iterable[str], within: str = ""
+) -> PatqlError:
     where = f" in `{within}`" if within else ""
-    raise PatqlError(
-        Code.UNKNOWN_NAME,
-        f"There is no {kind} `{name}`{where}.",
-        hint=suggestion(name, (candidate.name for candidate in candidates)),
-    )
+    message = f"There is no {kind} `{name}`{where}."
+    return PatqlError(Code.UNKNOWN_NAME, message, hint=suggestion(name, known))

@@ -3,7 +3,12 @@
 Whatever one statement doesn't need is imported where it is needed, since a person waits for it.
 """
 
-from patql.compose.api import api_from_environment, open_api, provider
+from patql.compose.api import (
+    administration,
+    api_from_environment,
+    open_api,
+    provider,
+)
 from patql.compose.authority import (
     Authority,
     database,
@@ -23,6 +28,7 @@ from patql.compose.target import (
 __all__ = [
     "Authority",
     "Choice",
+    "administration",
     "api_from_environment",
     "connect",
     "database",

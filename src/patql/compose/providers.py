@@ -5,7 +5,7 @@ URL that requests to the provider are to go to.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,7 +34,7 @@ TOLD = 5
 def load_providers(
     settings: Settings,
     folders: Mapping[str, Path],
-    taken: str,
+    taken: Sequence[str],
     urls: Mapping[str, str],
 ) -> tuple[Provider, ...]:
     """The providers whose documents are in folders, by the names that statements use.
@@ -42,13 +42,13 @@ def load_providers(
     Args:
         settings: say where what is compiled of documents is kept.
         folders: by the provider's name.
-        taken: the name of our own provider.
+        taken: the names of our own providers.
         urls: where a person wants requests to go, by the provider's name.
 
     Raises:
         PatqlError: USAGE for a name that is taken, and as `catalog.load.from_folder`.
     """
-    names = {taken.casefold()}
+    names = {name.casefold() for name in taken}
     for name in folders:
         if name.casefold() in names:
             raise PatqlError(

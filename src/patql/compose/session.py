@@ -3,16 +3,17 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from patql import config
-from patql.compose.api import provider
-from patql.compose.target import Choice, open_target
+from patql.compose.api import PATQL, administration, provider
+from patql.compose.target import LINODE, Choice, open_target
 from patql.config import Settings
 from patql.engine.ports import Dialogue, Transport
 from patql.kernel.clock import Clock, SystemClock
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import Secret
+from patql.rest.deferred import DeferredTransport
 from patql.rest.pauses import RETRY
 
 if TYPE_CHECKING:
@@ -58,17 +59,28 @@ def open_session(
         from patql.compose.providers import load_providers, open_providers, warnings
 
         urls = provider_urls or {}
-        others = load_providers(settings, providers or {}, own.name, urls)
+        others = load_providers(settings, providers or {}, (own.name, PATQL), urls)
         transports = open_providers(settings, choice, others, urls, announce)
         for warning in (w for other in others for w in warnings(other)):
             dialogue.note(warning)
+    target = open_target(settings, choice, dialogue.note, announce)
+    if target.target.startswith(f"{LINODE}/"):
+        transports[PATQL] = DeferredTransport(target.target, _refuse_authority)
     return Session(
-        Catalog((own, *others)),
-        open_target(settings, choice, dialogue.note, announce),
+        Catalog((own, *others), {PATQL: lambda: administration(settings)}),
+        target,
         clock or SystemClock(),
         dialogue,
         transports=transports,
         options=options,
+    )
+
+
+def _refuse_authority() -> NoReturn:
+    raise PatqlError(
+        Code.UNSUPPORTED,
+        f"{LINODE} has nothing of `{PATQL}`: it is about an authority of PatQL's own",
+        hint="name a server of yours by --url, or --embedded for the authority on this machine",
     )
 
 

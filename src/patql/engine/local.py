@@ -126,7 +126,7 @@ def _check_target(statement: Local, state: State) -> None:
     """
     name = statement.target
     told = ".".join(name)
-    providers = {p.name.casefold() for p in state.catalog.providers}
+    providers = {name.casefold() for name in state.catalog.names}
     is_resource = state.complete(name) != name
     if is_resource or (len(name) > 1 and name[0].casefold() in providers):
         message = f"{told} isn't a local table's name: {statement.kind} is for those, not for resources"

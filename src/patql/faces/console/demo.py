@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -50,15 +50,21 @@ def run(environ: Mapping[str, str], sink: Sink) -> None:
         )
         own = Choice(embedded=True)
         with open_session(settings, own, dialogue) as session:
-            secret = _show(session, sink, *BEFORE)
+            secret = _show(session, sink, *_called(settings.provider, *BEFORE))
             new = Choice(embedded=True, token=secret)
             transport = open_target(settings, new, dialogue.note)
             try:
                 _request(transport, sink)
-                _show(session, sink, REVOKE)
+                _show(session, sink, *_called(settings.provider, REVOKE))
                 _request(transport, sink)
             finally:
                 transport.close()
+
+
+def _called(provider: str, *statements: str) -> Iterator[str]:
+    """The statements with the provider's name as the settings have it."""
+    own = f"{provider}.profile."
+    return (statement.replace("linode.profile.", own) for statement in statements)
 
 
 def _show(session: Session, sink: Sink, *statements: str) -> Secret | None:
