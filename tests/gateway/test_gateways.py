@@ -260,7 +260,7 @@ def test_headers_of_the_connection(clean: Front) -> None:
 def _all(front: Front, requests: list[bytes]) -> None:
     """Send all of them at once, each on a connection of its own, and wait until nothing more comes."""
     with ThreadPoolExecutor(len(requests)) as pool:
-        list(pool.map(lambda request: raw(front.port, request), requests))
+        list(pool.map(raw, itertools.repeat(front.port), requests))
 
 
 def test_several_credentials(clean: Front) -> None:
