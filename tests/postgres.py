@@ -5,6 +5,7 @@
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -53,7 +55,7 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="patql-pg-"))
         if self._user:
             shutil.chown(self.folder, self._user)
-        self.port = _free_port()
+        self.port = free_port()
         self._log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self._names = count(1)
@@ -161,6 +163,12 @@ def _unprivileged() -> str | None:
     return next(name for name in ("postgres", "nobody") if name in names)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def free_port() -> int:
+    """A port on which nobody listens, for a server that will come back to it.
+
+    Not one of those that the system gives to outgoing connections: while the server is away, one could take it.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -1,0 +1,63 @@
+"""When each token may have ended, and when it must have: what a history says of revocations and expiries."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from tests.prove.history import NEVER, Act, Operation, Outcome
+
+SLACK = 0.25
+"""How far the clock by which servers judge expiry may be from the history's, in seconds."""
+
+ENDS = frozenset({Act.REVOKE, Act.SURRENDER})
+HAPPENED = frozenset({Outcome.DONE, Outcome.UNKNOWN})
+
+
+class Lifetime(msgspec.Struct):
+    """A token's end: not before `earliest`, and by `latest` for sure; in seconds, NEVER where nothing ends it."""
+
+    earliest: float = NEVER
+    latest: float = NEVER
+
+    def ends(self, earliest: float, latest: float) -> None:
+        """Something ends it, between these instants."""
+        self.earliest = min(self.earliest, earliest)
+        self.latest = min(self.latest, latest)
+
+
+def lifetimes(history: Sequence[Operation]) -> defaultdict[int, Lifetime]:
+    """The lifetime of each token."""
+    lives = defaultdict[int, Lifetime](Lifetime)
+    for operation in history:
+        if operation.expiry != NEVER:
+            instant = operation.expiry
+            lives[operation.target].ends(instant - SLACK, instant + SLACK)
+    for token, operation in endings(history):
+        known = operation.outcome is Outcome.DONE
+        lives[token].ends(operation.invoked, operation.returned if known else NEVER)
+    return lives
+
+
+def endings(history: Sequence[Operation]) -> Iterator[tuple[int, Operation]]:
+    """Each revocation that was done or may have been, with each token that it ends.
+
+    What descends from a token is revoked with it where that was asked for: all of it, since a token that has ended
+    issues none.
+    """
+    children = defaultdict[int, list[int]](list)
+    for operation in history:
+        if operation.act is Act.ISSUE and operation.outcome is Outcome.DONE:
+            children[operation.by].append(operation.target)
+    for operation in history:
+        if operation.act in ENDS and operation.outcome in HAPPENED:
+            yield operation.target, operation
+            if operation.cascade:
+                for token in _descendants(operation.target, children):
+                    yield token, operation
+
+
+def _descendants(token: int, children: defaultdict[int, list[int]]) -> list[int]:
+    found = [*children[token]]
+    for each in found:  # it grows meanwhile
+        found += children[each]
+    return found
