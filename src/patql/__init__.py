@@ -1,28 +1,55 @@
 """Personal access tokens as a SQL table.
 
-`Authority(path)` issues, lists, renames, revokes and verifies tokens in process; `connect()` opens a session that
-runs SQL over resources; what goes wrong is a `PatqlError`. None is imported before it is used.
+`Authority(path)` issues, lists, renames, revokes and verifies tokens in process, as its `Policy` says; `asgi`,
+`TokenMiddleware` and `requires` put it into a product's ASGI application; `connect()` opens a session that runs SQL over
+resources; what goes wrong is a `PatqlError`. None is imported before it is used.
 """
 
 from typing import TYPE_CHECKING
 
 from patql.kernel.version import __version__
 
-__all__ = ["Authority", "PatqlError", "__version__", "connect"]
+__all__ = [
+    "Authority",
+    "Denied",
+    "Granted",
+    "PatqlError",
+    "Policy",
+    "TokenMiddleware",
+    "TokenRefusedError",
+    "__version__",
+    "asgi",
+    "connect",
+    "requires",
+]
 
 if TYPE_CHECKING:
+    from patql.authority.model import Denied, Granted
+    from patql.authority.policy import Policy
     from patql.compose import Authority, connect
+    from patql.faces.asgi.middleware import TokenMiddleware
+    from patql.faces.asgi.mount import asgi
+    from patql.faces.asgi.requirement import TokenRefusedError, requires
     from patql.kernel.errors import PatqlError
+
+_HOMES = {
+    "Authority": "patql.compose",
+    "Denied": "patql.authority.model",
+    "Granted": "patql.authority.model",
+    "PatqlError": "patql.kernel.errors",
+    "Policy": "patql.authority.policy",
+    "TokenMiddleware": "patql.faces.asgi.middleware",
+    "TokenRefusedError": "patql.faces.asgi.requirement",
+    "asgi": "patql.faces.asgi.mount",
+    "connect": "patql.compose",
+    "requires": "patql.faces.asgi.requirement",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name in {"Authority", "connect"}:
-        from patql import compose
+    if name in _HOMES:
+        from importlib import import_module
 
-        return getattr(compose, name)
-    if name == "PatqlError":
-        from patql.kernel.errors import PatqlError
-
-        return PatqlError
+        return getattr(import_module(_HOMES[name]), name)
     msg = f"module 'patql' has no attribute {name!r}"
     raise AttributeError(msg)

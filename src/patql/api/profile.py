@@ -4,7 +4,7 @@ import msgspec
 
 from patql.api.routes import Answer
 from patql.authority.authority import Authority
-from patql.authority.model import Granted, User
+from patql.authority.model import Granted, Role, User
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request
 
@@ -97,6 +97,10 @@ class Profile:
 
     def _user(self, granted: Granted) -> User:
         user = self._authority.owner(granted)
+        if (
+            user is None and granted.token_id is None
+        ):  # vouched for, and without a token
+            return User(granted.uid, granted.user, "", restricted=False, role=Role.USER)
         if user is None:
             msg = f"token {granted.token_id} has no user"
             raise PatqlError(Code.INTERNAL, msg)

@@ -9,7 +9,6 @@ from typing import TextIO
 
 import msgspec
 
-from patql import __version__
 from patql.compose import Choice, open_session
 from patql.config import Settings
 from patql.engine.session import Session
@@ -21,6 +20,7 @@ from patql.faces.console.exits import OK
 from patql.faces.console.progress import Progress
 from patql.faces.console.script import run
 from patql.kernel.errors import Code, PatqlError
+from patql.kernel.version import __version__
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
