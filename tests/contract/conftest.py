@@ -1,6 +1,6 @@
 """Each store that there is, and an authority over it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TokenStore
     made = {"sqlite": lambda: SqliteStore(tmp_path / "tokens.db")}[request.param]()
     yield made
     made.close()
+
+
+@pytest.fixture
+def reopened(store: TokenStore, tmp_path: Path) -> Callable[[], TokenStore]:
+    """Opens the same database again, as another process would; whoever asks closes it."""
+    del store  # made before it
+    return lambda: SqliteStore(tmp_path / "tokens.db")
 
 
 @pytest.fixture

@@ -88,6 +88,14 @@ def names(heads: Iterable[Head]) -> str:
     return msgspec.json.encode(sorted(heads, key=_key)).decode()
 
 
+def read(text: str) -> list[Head]:
+    """Heads as a first line names them; none where it is no such text."""
+    try:
+        return msgspec.json.decode(text, type=list[Head])
+    except msgspec.DecodeError:
+        return []  # the line that says so doesn't fit its hash
+
+
 def digest(event: Event, previous: bytes, heads: str | None) -> bytes:
     """The hash of a line, 32 bytes: SHA-256 over the JSON array of all it says and the hash of the line before."""
     return sha256(
@@ -103,9 +111,7 @@ def examine(named: Iterable[str], lines: Iterable[Line]) -> Report:
         lines: all lines, by writer and number.
     """
     expected = {
-        (head.writer, head.sequence): head.hash
-        for text in named
-        for head in _read(text)
+        (head.writer, head.sequence): head.hash for text in named for head in read(text)
     }
     count, heads, faults = 0, list[Head](), list[str]()
     last: Head | None = None
@@ -143,13 +149,6 @@ def _wrong(line: Line, before: Head | None) -> Iterator[str]:
         yield f"{_place(event)} names heads, or fails to, out of turn"
     if not same(line.hash, digest(event, line.previous, line.heads)):
         yield f"{_place(event)} (event {event.id}) was altered"
-
-
-def _read(text: str) -> list[Head]:
-    try:
-        return msgspec.json.decode(text, type=list[Head])
-    except msgspec.DecodeError:
-        return []  # the line that says so doesn't fit its hash
 
 
 def _key(head: Head) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from patql.kernel.clock import ManualClock, SystemClock
 from patql.kernel.errors import Code, InvalidRequestError, PatqlError
 from patql.store.sqlite import SqliteStore, schema
 from patql.store.sqlite.connection import connect
+from patql.store.sqlite.file import ensure
 
 NOW = 1_800_000_000
 
@@ -213,3 +214,41 @@ def _plan(path: Path, asked: _Asked) -> list[str]:
     finally:
         connection.close()
     return [str(row[-1]) for row in rows]
+
+
+def test_an_audit_from_before_chains_becomes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines that a database had are its first chain, as they were, which the next writer's chain names."""
+    path = tmp_path / "tokens.db"
+    ensure(path)
+    connection = connect(str(path), 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "migrations", _first_only)
+        schema.migrate(connection, str(path))
+    connection.execute(
+        "INSERT INTO user VALUES (1, 'alice', '', 0, 'admin', 5);"
+        "INSERT INTO event (at, action, uid, username, token_id, actor, actor_token, detail) VALUES"
+        " (5, 'user_create', 1, 'alice', NULL, NULL, NULL, '{}'), (6, 'token_create', 1, 'alice', 1, 'alice', 1, '{}')"
+    ).fetchall()
+    connection.close()
+    with Authority(SqliteStore(path), ManualClock(NOW)) as authority:
+        authority.issue("alice")
+        report = authority.admin.examine()
+        events = authority.events()
+    assert (report.lines, report.faults, len(report.heads)) == (3, (), 2)
+    assert [(e.id, e.action, e.at, e.sequence) for e in events] == [
+        (1, "user_create", 5, 1),
+        (2, "token_create", 6, 2),
+        (3, "token_create", NOW, 1),
+    ]
+    assert [e.writer == "before-chains" for e in events] == [True, True, False]
+    assert _rows(
+        path, "SELECT count(*) FROM event WHERE heads LIKE '%before-chains%'"
+    ) == [(1,)]
+    with pytest.raises(apsw.ConstraintError, match="audit lines"):
+        _rows(path, "DELETE FROM event")
+
+
+def _first_only() -> list[Path]:
+    return sorted(Path(schema.__file__).with_name("migrations").glob("0001*.sql"))
