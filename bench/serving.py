@@ -14,7 +14,27 @@ from typing import Any
 from bench.pageserver import PAGES
 
 ROOT = Path(__file__).parent.parent
+CACHE = ROOT / "bench" / ".cache"
+"""What is slow to make, and the same each time."""
+
 TOKEN = "x"
+
+
+def cores() -> tuple[int, int]:
+    """The core that a load comes from, and the one whose work is measured."""
+    client, server = sorted(os.sched_getaffinity(0))[:2]
+    return client, server
+
+
+@contextmanager
+def on_core(core: int) -> Generator[None]:
+    """Keep this thread, and the processes that it starts, on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager
@@ -23,7 +43,7 @@ def serving(
 ) -> Generator[str]:
     """The base URL of `bench.pageserver` in a process of its own; meanwhile this one, threads included, has another core."""
     before = os.sched_getaffinity(0)
-    client, server = sorted(before)[:2]
+    client, server = cores()
     arguments = [str(server), str(pages), str(latency), *(["own"] if own else [])]
     with subprocess.Popen(
         [sys.executable, "-m", "bench.pageserver", *arguments],
