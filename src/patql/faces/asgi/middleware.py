@@ -3,6 +3,7 @@
 from patql.api.authorize import credential
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
+from patql.faces.asgi.last_used import LastUsed
 from patql.faces.asgi.refusals import failure, refuse
 from patql.faces.asgi.requirement import KEY, TokenRefusedError, check
 from patql.kernel.asgi import Application, Message, Receive, Send
@@ -30,11 +31,12 @@ class TokenMiddleware:
         self._app = app
         self._authority = authority
         self._needs = needs
+        self._last_used = LastUsed(authority)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass a connection on with its verdict, or refuse it."""
         if scope["type"] not in _CONNECTIONS:
-            await self._app(scope, receive, send)
+            await self._app(scope, self._last_used.until_the_end(receive), send)
             return
         try:
             scope[KEY] = await self._verdict(scope)
@@ -47,7 +49,9 @@ class TokenMiddleware:
         presented = credential(scope["headers"])
         if presented is None:
             return None
-        return await self._authority.verify_async(presented)
+        verdict = await self._authority.verify_async(presented)
+        self._last_used.note(verdict, scope)
+        return verdict
 
     async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
         begun = False

@@ -18,6 +18,7 @@ from patql.api.identity import decide, vouch
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
 from patql.faces.asgi import origin
+from patql.faces.asgi.last_used import LastUsed
 from patql.faces.asgi.refusals import failure, refusal, refuse, report
 from patql.kernel.asgi import Message, Receive, Send, read, respond
 from patql.kernel.errors import PatqlError
@@ -45,6 +46,7 @@ class TokenEndpoints:
         self._api = api
         self._authority = api.authority
         self._identify = identify
+        self._last_used = LastUsed(api.authority)
         self._threads = ThreadPoolExecutor(THREADS, "patql")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -52,7 +54,7 @@ class TokenEndpoints:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await _lifespan(self._last_used.until_the_end(receive), send)
         else:
             await refuse(scope, send, refusal(404, NO_WEBSOCKET))
 
@@ -61,14 +63,17 @@ class TokenEndpoints:
         request = await read(scope, receive, _path(scope), LIMIT)
         if request is None:
             return
-        answer = partial(self._api.handle, request, report)
+        heard: list[Granted | Denied] = []
+        answer = partial(self._by_token, request, heard)
         if identity is not None:
-            answer = partial(self._answer, request, identity)
+            answer = partial(self._by_login, request, identity)
         if request.method in WRITES or not self._authority.inline:
             loop = asyncio.get_running_loop()
             response = await loop.run_in_executor(self._threads, answer)
         else:
             response = answer()
+        for verdict in heard:
+            self._last_used.note(verdict, scope)
         await respond(send, request.method, response)
 
     async def _identity(self, scope: Message) -> Identity | None:
@@ -78,7 +83,17 @@ class TokenEndpoints:
         found = self._identify(scope)
         return await found if inspect.isawaitable(found) else found
 
-    def _answer(self, request: Request, identity: Identity) -> Response:
+    def _by_token(self, request: Request, heard: list[Granted | Denied]) -> Response:
+        """The answer to whoever has a token, or nothing; verdicts are added to `heard`."""
+
+        def verify(secret: bytes, needs: Sequence[str]) -> Granted | Denied:
+            verdict = self._authority.verify(secret, needs)
+            heard.append(verdict)
+            return verdict
+
+        return self._api.handle(request, report, verify)
+
+    def _by_login(self, request: Request, identity: Identity) -> Response:
         """The answer to a user for whom the product vouches."""
         try:
             if request.method in WRITES:
