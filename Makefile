@@ -10,7 +10,7 @@ COMPILED := $(patsubst %/provider.yaml,%/compiled.json,$(filter %/provider.yaml,
 COMPILER := packaging/compile_providers.py $(wildcard src/patql/catalog/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fmt lint types lock
+.PHONY: help setup demo test check bench prove fmt lint types lock
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: lint types  ## everything that must hold before a change lands: lint, typ
 
 bench: .venv/dev $(COMPILED)  ## run the benchmarks: a table here, JSON in bench/results
 	python -m bench $(T)
+
+prove: .venv/dev $(COMPILED)  ## prove, on both stores, that a revoked token is refused everywhere at once; T='--store sqlite'
+	python -m tests.prove $(T)
 
 fmt: .venv/dev  ## format the code, and mend what the linter can mend
 	ruff check --fix .

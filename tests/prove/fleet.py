@@ -110,9 +110,14 @@ class Server:
         self.paused = False
 
 
-def served(name: str, folder: Path, database: str, module: str = "patql") -> Server:
-    """`patql serve`, or what another module makes of it."""
-    command = ["-m", module, "serve", "--port", "{port}", "--db", database]
+def served(
+    name: str, folder: Path, database: str, broken: float | None = None
+) -> Server:
+    """`patql serve`; or one that remembers for so many seconds what it should look up."""
+    command = ["-m", "patql", "serve"]
+    if broken is not None:
+        command = ["-m", "tests.prove.broken", "--seconds", str(broken)]
+    command += ["--port", "{port}", "--db", database]
     return Server(name, command, Api(), folder, {})
 
 

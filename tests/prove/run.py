@@ -43,7 +43,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         processes: how many servers; one product for two of them comes on top.
         operations: how many must be answered.
         seed: of all that is left to chance.
-        module: what serves: `patql`, or one that is broken on purpose.
+        broken: for how many seconds servers remember what they should look up; None for servers as they are.
         cluster: the PostgreSQL of the database, which is then crashed and cut off.
     """
 
@@ -52,7 +52,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 4
     operations: int = 10_000
     seed: int = 0
-    module: str = "patql"
+    broken: float | None = None
     cluster: Cluster | None = None
 
 
@@ -109,7 +109,7 @@ def _fleet(options: Options, proxies: dict[str, Proxy]) -> list[Server]:
         if name.startswith("product"):
             servers.append(product(name, options.folder, database))
         else:
-            servers.append(served(name, options.folder, database, options.module))
+            servers.append(served(name, options.folder, database, options.broken))
     return servers
 
 
