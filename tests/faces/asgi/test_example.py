@@ -118,6 +118,12 @@ def test_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert len(blocks) >= 4
+    verdicts: list[tuple[bool, str]] = []
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
+        if "verdict" in names:
+            verdict = names["authority"].verify(names["secret"])
+            verdicts += [(bool(names["verdict"]), names["verdict"].user)]
+            assert verdict.reason == "revoked"
     names["authority"].close()
+    assert verdicts[0] == (True, "ada")
