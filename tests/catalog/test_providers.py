@@ -10,7 +10,7 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
-from patql.catalog.document import Access, Paging, Resource
+from patql.catalog.document import Access, Batch, Paging, Resource
 from patql.catalog.load import PROVIDERS, builtin, builtin_openapi
 from patql.catalog.names import Catalog
 
@@ -62,7 +62,9 @@ def test_served_document_has_every_service() -> None:
     served = msgspec.json.decode(builtin_openapi("linode"))
     provided = [builtin(name) for name in PROVIDED]
     resources = [r for p in provided for s in p.services for r in s.resources]
-    assert served["paths"].keys() == {m.path for r in resources for m in r.methods}
+    methods = [m for r in resources for m in r.methods]
+    batches = [m.batch for m in methods if m.batch]
+    assert served["paths"].keys() == {m.path for m in (*methods, *batches)}
     described = served["components"]["x-stackQL-resources"]
     assert {key: found["id"] for key, found in described.items()} == {
         resource.id.partition(".")[2]: resource.id for resource in resources
@@ -115,6 +117,24 @@ def test_resources_of_the_authority(name: str, methods: dict[str, str]) -> None:
     assert {
         m.operation_id: f"{m.access.value} {m.verb} {m.path}" for m in found.methods
     } == methods
+
+
+def test_batches(tokens: Resource) -> None:
+    """What makes, renames and revokes tokens has an operation that does it for many; nothing else has."""
+    batches = {m.operation_id: m.batch for m in tokens.methods if m.batch}
+    scopes = ("account:read_write",)
+    made = ("/patql/batch", "tokens", "tokens")
+    assert batches == {
+        "createPersonalAccessToken": Batch(
+            "createPersonalAccessTokens", "POST", *made, scopes=scopes
+        ),
+        "updatePersonalAccessToken": Batch(
+            "updatePersonalAccessTokens", "PUT", *made, key="id", scopes=scopes
+        ),
+        "deletePersonalAccessToken": Batch(
+            "deletePersonalAccessTokens", "DELETE", "/patql/batch", "ids", scopes=scopes
+        ),
+    }
 
 
 def test_compiled_is_not_stale(compiler: ModuleType) -> None:

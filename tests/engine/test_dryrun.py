@@ -61,10 +61,9 @@ def test_own_token_is_named_and_nobody_is_asked(world: World) -> None:
     script = Script()
     session = Session(catalog, world.transport, world.clock, script, options=options)
     (result,) = session.run("DELETE FROM linode.profile.tokens WHERE id IN (1, 2)")
-    assert [row[:2] for row in result.rows()] == [
-        ("2", "DELETE /profile/tokens/2"),
-        ("1", "DELETE /profile/tokens/1"),
-    ]
+    ((key, request, headers, body),) = result.rows()
+    assert (key, request, body) == ("2, 1", "DELETE /patql/batch", '{"ids":[2,1]}')
+    assert "idempotency-key: (a new random one)" in headers.split("\n")
     assert all(sent.startswith("GET ") for sent in world.transport.sent)
     assert f"{world.transport.acting} is the token" in script.notes[0]
     assert script.notes[1].startswith("dry run: the rows were found by GET /profile")

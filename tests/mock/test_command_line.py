@@ -116,7 +116,7 @@ def test_what_there_is(site: Site) -> None:
     """SHOW and DESCRIBE, of services that are missing too; nothing is asked for that."""
     before = [len(server.requests) for server in site.servers.values()]
     names = [row["name"] for row in site.rows("SHOW PROVIDERS")]
-    assert names == ["linode", "patql", *FOLDERS]
+    assert names == ["linode", *FOLDERS, "patql"]
     services = {
         row["name"]: row["title"] for row in site.rows("SHOW SERVICES IN ocean")
     }

@@ -138,6 +138,57 @@ def test_what_may_have_been_done_isnt_repeated(
     assert sent(server) == 1
 
 
+KEY = (b"idempotency-key", b"random")
+
+
+@pytest.mark.parametrize(
+    ("method", "plan", "status", "waited"),
+    [
+        ("POST", ["close"], 200, [0.25]),
+        ("POST", ["half", (502, ""), (503, "")], 200, [0.25, 0.5, 1]),
+        ("POST", [(504, ""), (409, JSON)], 409, [0.25]),
+        # Whether it was done isn't told by what it finds: its key does that.
+        ("DELETE", ["close", (404, JSON)], 404, [0.25]),
+        ("PUT", ["close", (404, JSON)], 404, [0.25]),
+        # Where nothing was done, there is no hurry.
+        ("POST", [(429, "retry-after: 40\r\n"), "close"], 200, [40, 0.5]),
+    ],
+)
+def test_what_has_a_key_is_sent_again(
+    connect: Callable[..., HttpTransport],
+    server: Server,
+    pauses: Skipping,
+    method: str,
+    plan: Plan,
+    status: int,
+    waited: list[float],
+) -> None:
+    """With the same key: the server knows then whether it has done it."""
+    server.plans["planned"] = list(plan)
+    request = Request(method, "/planned", headers=[KEY], body=b"{}")
+    (answer,) = connect().send([request], 1)
+    assert answer.status == status
+    assert pauses.waited == waited
+    assert {(s[2]["idempotency-key"], s[3]) for s in server.seen} == {("random", b"{}")}
+    assert sent(server) == 1 + len(waited)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_key_is_known_for_a_while(
+    connect: Callable[..., HttpTransport],
+    server: Server,
+    pauses: Skipping,
+    method: str,
+) -> None:
+    """Afterwards it might be done twice, so it isn't sent again, whatever --retry says."""
+    server.plans["planned"] = ["close"] * 9
+    request = Request(method, "/planned", headers=[KEY])
+    with pytest.raises(PatqlError) as caught:
+        list(connect(600).send([request], 1))
+    assert caught.value.code is Code.UNREACHABLE
+    assert pauses.waited == [0.25, 0.5, 1, 2, 4, 8, 10]
+
+
 @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
 @pytest.mark.parametrize(
     ("retry", "plan", "waited"),

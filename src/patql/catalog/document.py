@@ -160,6 +160,30 @@ class Auth(msgspec.Struct, frozen=True, omit_defaults=True):
     successor: "Auth | None" = None
 
 
+class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One request that does for many rows, all or none, what a method does for one (`x-patql-batch`).
+
+    Attributes:
+        operation_id: OpenAPI's operationId.
+        verb: the HTTP verb, upper case.
+        path: of its requests.
+        scopes: the OAuth scopes that it needs, all of them.
+        items: the property of its body that has an entry for each row: the method's body, with the row's key in it
+            where there is one, or the key alone where the method has no body.
+        rows: the property of its answer that has the method's answer for each row, in order; None where those say
+            nothing.
+        key: the property of an entry that holds the row's key, None where the entry is the key or there is none.
+    """
+
+    operation_id: str
+    verb: str
+    path: str
+    items: str
+    rows: str | None = None
+    key: str | None = None
+    scopes: tuple[str, ...] = ()
+
+
 class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     """One operation of a resource.
 
@@ -180,6 +204,7 @@ class Method(msgspec.Struct, frozen=True, omit_defaults=True):
         cursor: how a list is read on otherwise, None where it isn't.
         server: the template of the base URL, where the document's servers are used: `https://{region}.example.com/v1`.
         unsupported: what its document asks for and isn't done, a sentence each; such a method can't be called.
+        batch: what does the same for many rows where the server is ours, None where nothing does.
     """
 
     name: str
@@ -198,6 +223,7 @@ class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     cursor: Cursor | None = None
     server: str | None = None
     unsupported: tuple[str, ...] = ()
+    batch: Batch | None = None
 
     @property
     def required(self) -> tuple[str, ...]:

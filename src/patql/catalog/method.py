@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from patql.catalog import schema
 from patql.catalog.config import algorithm, setting
-from patql.catalog.document import Access, Body, Column, Method, Parameter
+from patql.catalog.document import Access, Batch, Body, Column, Method, Parameter
 from patql.catalog.node import Node
 from patql.catalog.paging import Listing, Reading, find_paging
 from patql.catalog.server import Server, find_server
@@ -68,8 +68,26 @@ def build_method(
         paging=reading.paging,
         cursor=reading.cursor,
         server=server.url if server else None,
+        batch=None if served else _batch(node.child("x-patql-batch"), document),
     )
     return blocked(method, findings), findings
+
+
+def _batch(node: Node | None, document: Node) -> Batch | None:
+    """What does for many rows what the method does for one; only our own servers have that."""
+    if node is None:
+        return None
+    operation = node.need("operation")
+    path, verb = operation.steps[-2:]
+    return Batch(
+        operation_id=operation.text("operationId"),
+        verb=verb.upper(),
+        path=path,
+        items=node.text("items") or node.fail("`items` is missing"),
+        rows=node.text("rows") or None,
+        key=node.text("key") or None,
+        scopes=_scopes(operation, document),
+    )
 
 
 def _columns(rows: schema.Rows | None, access: Access) -> tuple[Column, ...]:

@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from patql.catalog.document import Method, Resource
 from patql.engine.answers import Answers
+from patql.engine.batch import Rows
 from patql.engine.called import called
 from patql.engine.change import is_own, warn_of_own
 from patql.engine.created import Created
@@ -35,7 +36,8 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
     """
     resource, method, arguments, request = calling(statement, state)
     if state.options.dry_run:
-        yield preview(resource, method, [request], state)
+        alone = Rows(method, [arguments], [request], resource, state)
+        yield preview(resource, method, alone, state)
         return
     if method.verb == "DELETE":
         _look_before(resource, arguments, state)

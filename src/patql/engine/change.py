@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from patql.catalog.document import Access, Column, Method, Resource
 from patql.engine.answers import Answers
+from patql.engine.batch import Rows
 from patql.engine.bind import resolve
 from patql.engine.constants import Constants
 from patql.engine.created import counted
@@ -15,13 +16,12 @@ from patql.engine.given import Arguments
 from patql.engine.request import build, is_missing, locate, refuse, send
 from patql.engine.result import Result
 from patql.engine.returning import Returning
-from patql.engine.send import Sending
 from patql.engine.state import State
 from patql.engine.statement import Delete, Update
 from patql.engine.target import Target
 from patql.engine.values import distinct, encode, field, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
-from patql.kernel.http import Request, Response
+from patql.kernel.http import Response
 from patql.kernel.interrupts import held_off
 from patql.kernel.secrets import SHOWN
 
@@ -47,10 +47,13 @@ def update(statement: Update, state: State) -> Iterator[Result]:
         build(method, match.arguments, body)
         for match, body in zip(matches, bodies, strict=True)
     ]
+    rows = Rows(
+        method, [m.arguments for m in matches], requests, target.resource, state
+    )
     if state.options.dry_run:
-        yield target.preview(requests, matches)
+        yield target.preview(rows, matches)
         return
-    acted = _Acted(target, matches, requests, state)
+    acted = _Acted(target, matches, rows, state)
     yield from acted.told(done, lambda: _changed(method, acted, returning, state))
 
 
@@ -70,10 +73,13 @@ def delete(statement: Delete, state: State) -> Iterator[Result]:
     requests = [build(target.method, match.arguments) for match in matches]
     if acting:
         warn_of_own(resource, state)
+    rows = Rows(
+        target.method, [m.arguments for m in matches], requests, resource, state
+    )
     if state.options.dry_run:
-        yield target.preview(requests, matches)
+        yield target.preview(rows, matches)
         return
-    acted = _Acted(target, matches, requests, state, last=len(acting))
+    acted = _Acted(target, matches, rows, state, last=len(acting))
     yield from acted.told(
         "deleted",
         lambda: target.returning(sorted(order[at] for at in acted.done)),
@@ -129,28 +135,27 @@ class _Acted:
     Args:
         target: whose method acts on each.
         matches: the rows.
-        requests: one for each.
+        rows: what is sent for them.
         state: what the statement runs with.
-        last: how many of the last ones go one after the other, once all others are done.
+        last: how many of the last ones go one after the other, once all others are done, where rows go alone.
     """
 
     def __init__(
         self,
         target: Target,
         matches: Sequence[Match],
-        requests: Sequence[Request],
+        rows: Rows,
         state: State,
         last: int = 0,
     ) -> None:
         self.answers: dict[int, Response] = {}
         self._method = target.method
         self._matches = matches
-        self._requests = requests
+        self._requests = rows.requests
         self._transport = state.transport_of(target.resource)
         with held_off() as held:
-            sending = Sending(requests, self._judge, target.resource, state, held)
-            for upto in range(len(requests) - last, len(requests) + 1):
-                sending.run(upto)
+            sending = rows.begin(self._judge, target.resource, state, held)
+            sending.all(last)
             self._interrupted = held.take()
         self._failure = sending.failure(lambda at: matches[at].name)
 

@@ -1,4 +1,4 @@
-"""INSERT: one request a row. What was made is always returned, secrets included, before any error."""
+"""INSERT: one request a row, or one for many. What was made is always returned, secrets included, before any error."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from patql.catalog.document import Access, Column, Method, Parameter, Resource
 from patql.engine import query
+from patql.engine.batch import Rows
 from patql.engine.bind import resolve
 from patql.engine.constants import Constants
 from patql.engine.created import Created
@@ -14,13 +15,12 @@ from patql.engine.given import Value, as_argument
 from patql.engine.request import build, locate, refuse
 from patql.engine.result import Result, Row
 from patql.engine.returning import Returning
-from patql.engine.send import Sending
 from patql.engine.state import State
 from patql.engine.statement import Insert
 from patql.engine.step import choose
 from patql.engine.values import distinct, encode, field, takes, to_json
 from patql.kernel.errors import Code, PatqlError, SqlError
-from patql.kernel.http import Request, Response
+from patql.kernel.http import Response
 from patql.kernel.interrupts import Held, held_off
 
 
@@ -41,13 +41,14 @@ def insert(statement: Insert, state: State) -> Iterator[Result]:
         build(method, arguments, _body(method, fields, targets, row, constants))
         for arguments, row in zip(made, rows, strict=True)
     ]
+    sent = Rows(method, made, requests, resource, state)
     if state.options.dry_run:
-        yield preview(resource, method, requests, state)
+        yield preview(resource, method, sent, state)
         return
     created = Created(resource, method, returning, state)
     # Until the secrets have been delivered: the caller asks for more only then.
     with held_off() as held:
-        failure = _send(requests, made, created, resource, state, held)
+        failure = _send(sent, made, created, resource, state, held)
         try:
             if created or failure is None:
                 yield from created.results()
@@ -151,7 +152,7 @@ def _body(
 
 
 def _send(
-    requests: Sequence[Request],
+    rows: Rows,
     made: Sequence[dict[str, Value]],
     created: Created,
     resource: Resource,
@@ -159,7 +160,7 @@ def _send(
     held: Held,
 ) -> PatqlError | None:
     """Make the rows, with these arguments; why not all of them were made."""
-    transport = state.transport_of(resource)
+    requests, transport = rows.requests, state.transport_of(resource)
 
     def judge(at: int, response: Response) -> bool:
         if response.status >= 300:
@@ -167,8 +168,8 @@ def _send(
         created.add(at, made[at], response, locate(transport, requests[at]))
         return True
 
-    sending = Sending(requests, judge, resource, state, held)
-    sending.run(len(requests))
+    sending = rows.begin(judge, resource, state, held)
+    sending.all()
     failure = sending.failure(lambda at: f"row {at + 1}")
     if failure is None or not sending.errors or len(requests) == 1:
         return failure

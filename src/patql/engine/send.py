@@ -13,6 +13,8 @@ from patql.kernel.interrupts import Held
 NAMED = 5
 """How many of the rows that failed are named."""
 
+INTERRUPTED = "interrupted before every answer was there"
+
 _LOOK = "what isn't known may have been done: look before you try it again"
 
 _UNKNOWN = frozenset({Code.UNREACHABLE, Code.BAD_RESPONSE, Code.CANCELLED})
@@ -58,6 +60,9 @@ class Sending:
         errors: why others weren't, by position.
     """
 
+    UNTRIED = "not tried"
+    """What is said of rows that nothing was done about."""
+
     def __init__(
         self,
         requests: Sequence[Request],
@@ -75,9 +80,47 @@ class Sending:
         self._held = held
         self._begun = 0
         self._gone = set[int]()
+        self._spared = set[int]()  # nothing was done about them, since others failed
+        self._refused = set[int]()  # together, for a reason that is none of theirs
         self._broken: PatqlError | None = None
 
-    def run(self, upto: int) -> None:
+    def all(self, last: int = 0) -> None:
+        """Send all of them; the `last` ones one after the other, once all others are done."""
+        for upto in range(len(self._requests) - last, len(self._requests) + 1):
+            self._run(upto)
+
+    def failure(self, name: Callable[[int], str]) -> PatqlError | None:
+        """Why it stopped, and how many rows were done, failed and not tried; None where nothing was left undone.
+
+        Args:
+            name: what to call the row at a position.
+        """
+        earliest = self.errors[min(self.errors)] if self.errors else None
+        reason = self._state.stopped or earliest or self._broken
+        failed = [at for at, e in self.errors.items() if e.code not in _UNKNOWN]
+        answered = {*self.done, *self._gone, *failed, *self._spared, *self._refused}
+        unknown = [at for at in range(self._begun) if at not in answered]
+        lost = len(failed) + len(self._refused)
+        if reason is None or not (lost or unknown or self._left()):
+            return None
+        if len(self._requests) == len(failed) == 1:
+            return reason
+        several = len(failed) + len(unknown) > 1 or bool(self._spared)
+        counts = [
+            f"{len(self.done)} done",
+            f"{lost} failed{_named(failed, name) if several else ''}",
+            f"{self._left()} {self.UNTRIED}",
+        ]
+        if unknown:
+            told = f"{len(unknown)} not known{_named(unknown, name) if several else ''}"
+            counts.insert(2, told)
+        hint = reason.hint or (_LOOK if unknown else None)
+        told = ", ".join(counts)
+        if reason is self._state.stopped:  # which the session tells itself
+            return PatqlError(reason.code, told, hint=hint)
+        return PatqlError(reason.code, f"{reason.message}; {told}", hint=hint)
+
+    def _run(self, upto: int) -> None:
         """Send the first `upto` requests, save those that were sent before; after a failure no more are begun."""
         begun = self._begun
         if begun == upto:
@@ -97,40 +140,8 @@ class Sending:
         except PatqlError as error:
             self._broken = error
         except KeyboardInterrupt:
-            message = "interrupted before every answer was there"
-            self._broken = PatqlError(Code.CANCELLED, message)
-        if self._left() and self._held.take():
-            self._broken = PatqlError(Code.CANCELLED, "interrupted")
-
-    def failure(self, name: Callable[[int], str]) -> PatqlError | None:
-        """Why it stopped, and how many rows were done, failed and not tried; None where nothing was left undone.
-
-        Args:
-            name: what to call the row at a position.
-        """
-        earliest = self.errors[min(self.errors)] if self.errors else None
-        reason = self._state.stopped or earliest or self._broken
-        failed = [at for at, e in self.errors.items() if e.code not in _UNKNOWN]
-        answered = {*self.done, *self._gone, *failed}
-        unknown = [at for at in range(self._begun) if at not in answered]
-        if reason is None or not (failed or unknown or self._left()):
-            return None
-        if len(self._requests) == len(failed) == 1:
-            return reason
-        several = len(failed) + len(unknown) > 1
-        counts = [
-            f"{len(self.done)} done",
-            f"{len(failed)} failed{_named(failed, name) if several else ''}",
-            f"{self._left()} not tried",
-        ]
-        if unknown:
-            told = f"{len(unknown)} not known{_named(unknown, name) if several else ''}"
-            counts.insert(2, told)
-        hint = reason.hint or (_LOOK if unknown else None)
-        told = ", ".join(counts)
-        if reason is self._state.stopped:  # which the session tells itself
-            return PatqlError(reason.code, told, hint=hint)
-        return PatqlError(reason.code, f"{reason.message}; {told}", hint=hint)
+            self._broken = PatqlError(Code.CANCELLED, INTERRUPTED)
+        self._settle()
 
     def _ahead(self, upto: int) -> Iterator[Request]:
         while self._begun < upto and self._may_go_on():
@@ -152,8 +163,13 @@ class Sending:
         except PatqlError as error:
             self.errors[position] = error
 
+    def _settle(self) -> None:
+        """Say so where it was interrupted before all had begun."""
+        if self._left() and self._held.take():
+            self._broken = PatqlError(Code.CANCELLED, "interrupted")
+
     def _left(self) -> int:
-        return len(self._requests) - self._begun
+        return len(self._requests) - self._begun + len(self._spared)
 
 
 def _named(positions: Sequence[int], name: Callable[[int], str]) -> str:

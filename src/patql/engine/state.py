@@ -56,6 +56,7 @@ class State:
         meters: what the statement's steps have cost so far.
         reads: what a dry run of the statement has asked servers for.
         versioned: targets that have sent the version of a list, which only a server of ours does.
+        unbatched: targets that have no requests for many rows at once.
         widened: types that columns have got because a value contradicted the document, by resource id and column name.
         stopped: why the statement is to end at once, None while it may go on.
     """
@@ -79,6 +80,7 @@ class State:
         self.meters: list[Meter] = []
         self.reads: list[str] = []
         self.versioned = set[str]()
+        self.unbatched = set[str]()
         self.widened = dict[tuple[str, str], str]()
         self.stopped: PatqlError | None = None
         self._transports = dict(transports or {})

@@ -7,6 +7,7 @@ from sqlglot import exp
 from patql.catalog.document import Access, Method, Resource
 from patql.engine import query
 from patql.engine.addressed import Addressed
+from patql.engine.batch import Rows
 from patql.engine.dryrun import preview
 from patql.engine.found import Found, Match, prepare
 from patql.engine.result import Result
@@ -14,7 +15,6 @@ from patql.engine.state import State
 from patql.engine.statement import Delete, Update
 from patql.engine.step import choose
 from patql.kernel.errors import Code, SqlError
-from patql.kernel.http import Request
 
 
 class Target:
@@ -104,10 +104,10 @@ class Target:
         """What a DELETE returns of the rows at these positions of `matches`, as they were."""
         return self._found.returning(positions) if self._found else Result()
 
-    def preview(self, requests: Sequence[Request], matches: Sequence[Match]) -> Result:
+    def preview(self, rows: Rows, matches: Sequence[Match]) -> Result:
         """The requests, none of which is sent."""
         names = [match.name for match in matches]
-        return preview(self.resource, self.method, requests, self._state, rows=names)
+        return preview(self.resource, self.method, rows, self._state, names=names)
 
     def _find(self, key: str, selected: Sequence[exp.Expr]) -> list[Match]:
         found = Found(self._statement, key, self.method, selected, self._state)

@@ -3,7 +3,8 @@
 Servers that say "later", by 429, 502, 503 or 504 or by breaking the connection, are asked again: as late as they say,
 else after pauses that grow and are random (full jitter). One that says so keeps all requests of its transport waiting.
 
-What may have been done is only repeated where doing it twice is the same as once (RFC 9110, section 9.2.2). A server
+What may have been done is only repeated where doing it twice is the same as once (RFC 9110, section 9.2.2), or where the
+request has an Idempotency-Key, by which the server knows that it is the same; for a while. A server
 that answers 429, or 503 with Retry-After, has done nothing, so that anything may be sent again.
 """
 
@@ -16,6 +17,10 @@ from patql.rest.pauses import Pauses
 from patql.rest.target import may_pass
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+_KEY = b"idempotency-key"
+_KNOWN = 30.0
+"""Seconds for which a server of ours knows a request by its key."""
+
 _SHORTEST, _LONGEST = 0.5, 20.0
 """Bounds of the pauses that nobody asked for, in seconds, before chance cuts them."""
 
@@ -71,12 +76,15 @@ class Attempts:
         self._watch = watch
         self._count = 0
         self._until = 0.0
-        self._maybe_done = False
+        self._keyed = request.header(_KEY) is not None
+        self._begun = 0.0
+        self._maybe_done: float | None = None  # since when
 
     def begin(self) -> None:
         """The request is about to be sent."""
+        self._begun = self._gate.pauses.passed()
         if self._count == 0:
-            self._until = self._gate.pauses.passed() + self._gate.retry
+            self._until = self._begun + self._gate.retry
         elif self._watch is not None:
             self._watch.retried()
         self._count += 1
@@ -99,9 +107,9 @@ class Attempts:
         an API's own 404 says so, which is JSON; a proxy's doesn't.
         """
         match answer:
-            case Response(status=404 | 410) if self._maybe_done:
+            case Response(status=404 | 410) if self._maybe_done is not None:
                 json = b"json" in (answer.header(b"content-type") or b"")
-                done = json and self._request.method == "DELETE"
+                done = json and self._request.method == "DELETE" and not self._keyed
                 return Response(204, []) if done else answer
             case _:
                 return answer
@@ -125,13 +133,16 @@ class Attempts:
             return None
         grown = _SHORTEST * 2 ** min(self._count - 1, 16)
         pause = asked or self._gate.pauses.chance() * min(grown, _LONGEST)
-        left = self._until - self._gate.pauses.passed()
+        until = self._until
+        if self._keyed and self._maybe_done is not None:
+            until = min(until, self._maybe_done + _KNOWN)
+        left = until - self._gate.pauses.passed()
         return pause if pause < left else None
 
     def _may_repeat(self, answer: Response | Exception, asked: float | None) -> bool:
-        idempotent = self._request.method in _IDEMPOTENT
+        idempotent = self._keyed or self._request.method in _IDEMPOTENT
         if isinstance(answer, Exception):
-            self._maybe_done = True
+            self._doubt()
             return idempotent and may_pass(answer, heard=self._gate.heard)
         match answer.status:
             case 429:
@@ -141,7 +152,12 @@ class Attempts:
             case 503 if asked is not None:
                 return True
             case 502 | 503 | 504:
-                self._maybe_done = True
+                self._doubt()
                 return idempotent
             case _:
                 return False
+
+    def _doubt(self) -> None:
+        """It may have been done from now on."""
+        if self._maybe_done is None:
+            self._maybe_done = self._begun
