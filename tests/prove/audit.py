@@ -5,26 +5,26 @@ from collections.abc import Iterator, Sequence
 
 from tests.prove.checker import sightings
 from tests.prove.history import NEVER, TRUSTED, Act, Line, Operation, Outcome
-from tests.prove.lifetimes import ENDS, HAPPENED, endings
+from tests.prove.lifetimes import HAPPENED, REVOKES, endings
 from tests.prove.violation import Rule, Violation
 
-_LABELLED = frozenset({Act.ISSUE, Act.RENAME})
+_LABELLED = frozenset({Act.ISSUE, Act.RENAME, Act.SUSPEND})
 
 
 def check_audit(history: Sequence[Operation], lines: Sequence[Line]) -> list[Violation]:
-    """All that is wrong with the audit of a history; `lines` are all that there are about tokens."""
+    """All that is wrong with the audit of a history; `lines` are all that there are."""
     labelled = [line for line in lines if line.act in _LABELLED]
     return [
         *_labelled(history, labelled),
-        *_half_done(history, labelled),
-        *_ended(history, [line for line in lines if line.act in ENDS]),
+        *_half_done(history, lines),
+        *_ended(history, [line for line in lines if line.act in REVOKES]),
     ]
 
 
 def _labelled(
     history: Sequence[Operation], lines: Sequence[Line]
 ) -> Iterator[Violation]:
-    """Issues and renames: each gave a label of its own, by which its line is found."""
+    """All but revocations: each has a label of its own, by which its line is found."""
     possible = {
         (operation.act, operation.label): operation
         for operation in history
@@ -45,14 +45,20 @@ def _labelled(
 def _half_done(
     history: Sequence[Operation], lines: Sequence[Line]
 ) -> Iterator[Violation]:
-    """A request about several tokens is in the audit with all of them, or with none."""
-    labels = {line.label for line in lines}
+    """A request about several tokens is in the audit with all of them, or with none.
+
+    What several requests may have revoked tells nothing of one of them.
+    """
+    labels = {line.label for line in lines if line.act is Act.ISSUE}
+    revoked = {line.target for line in lines if line.act in REVOKES}
+    attempts = Counter(token for token, each in endings(history) if each.act in REVOKES)
     groups = defaultdict[int, list[Operation]](list)
     for operation in history:
-        if operation.group and operation.act in _LABELLED:
+        if operation.group and attempts[operation.target] <= 1:
             groups[operation.group].append(operation)
     for parts in groups.values():
-        if len({part.label in labels for part in parts}) > 1:
+        done = {part.label in labels or part.target in revoked for part in parts}
+        if len(done) > 1:
             told = f"a request of {len(parts)} parts at {parts[0].door}"
             yield Violation(Rule.HALF_DONE, parts[0].target, told)
 
@@ -61,7 +67,8 @@ def _ended(history: Sequence[Operation], lines: Sequence[Line]) -> Iterator[Viol
     """Revocations: one line a token, by one who may have revoked it; where somebody was told so, by that one."""
     attempts = defaultdict[int, list[Operation]](list)
     for token, operation in endings(history):
-        attempts[token].append(operation)
+        if operation.act in REVOKES:
+            attempts[token].append(operation)
     found = Counter(line.target for line in lines)
     for token in _surely_revoked(history, attempts):
         if not found[token]:
@@ -78,13 +85,14 @@ def _ended(history: Sequence[Operation], lines: Sequence[Line]) -> Iterator[Viol
 def _surely_revoked(
     history: Sequence[Operation], attempts: dict[int, list[Operation]]
 ) -> Iterator[int]:
-    """Tokens that somebody was told to have revoked; and those that ended and can't have expired."""
+    """Tokens that somebody was told to have revoked; and those that ended, and not because of their expiry or user."""
     expiring = {operation.target for operation in history if operation.expiry != NEVER}
+    suspended = {t for t, each in endings(history) if each.act is Act.SUSPEND}
     seen_ended = {
         token
         for operation in history
         for token, good in sightings(operation)
-        if not good
+        if not good and token not in suspended
     }
     for token, causes in attempts.items():
         ended = token in seen_ended or any(c.outcome is Outcome.DONE for c in causes)

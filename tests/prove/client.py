@@ -7,19 +7,15 @@ from itertools import count
 
 import msgspec
 from tests.prove.fleet import Server
-from tests.prove.history import TRUSTED, Act, Outcome
+from tests.prove.history import TRUSTED, Act, Operation, Outcome
 from tests.prove.recorder import Recorder
 from tests.prove.tokens import Known, Tokens
+from tests.prove.wording import Created, Product, Several
 
-_WEIGHTS = {"verify": 60, "issue": 11, "rename": 4, "revoke": 11}
 _AWAY = 0.02  # seconds to wait after a door that did nothing
 _LIVES = range(5, 20)  # seconds that a token has, where it expires
-_labels = count(1)
-
-
-class _Created(msgspec.Struct):
-    id: int
-    token: str
+_SEVERAL = range(2, 8)
+_serial = count(1)
 
 
 class Client:
@@ -50,22 +46,26 @@ class Client:
 
     async def run(self, enough: Callable[[], bool]) -> None:
         """Act until it is enough, and all that was asked is answered."""
-        acts = {
-            "verify": self._verify,
-            "issue": self._issue,
-            "rename": self._rename,
-            "revoke": self._revoke,
+        weights = {
+            self._verify: 60.0,
+            self._issue: 9.0,
+            self._rename: 4.0,
+            self._revoke: 9.0,
+            self._surrender: 1.5,
+            self._issue_many: 0.5,
+            self._revoke_many: 0.7,
+            self._suspend: 0.3,
         }
-        names, weights = list(_WEIGHTS), list(_WEIGHTS.values())
+        acts, odds = list(weights), list(weights.values())
         while not enough():
-            outcome = await acts[self._chance.choices(names, weights)[0]]()
+            outcome = await self._chance.choices(acts, odds)[0]()
             if outcome is Outcome.NOTHING:
                 await asyncio.sleep(_AWAY)
         await asyncio.gather(*self._probes)
 
     async def verify(self, server: Server, token: Known) -> Outcome:
         """Ask a door about a token."""
-        request = server.wording.verify(token.secret)
+        request = server.wording.verify(token.secret, self._chance.randrange(60))
         seen, _ = await self._recorder.ask(
             self._number, server, Act.VERIFY, request, by=token.id, target=token.id
         )
@@ -78,25 +78,48 @@ class Client:
     async def _issue(self) -> Outcome:
         server, acting = self._server(), self._good()
         secret, by = self._presented(server, acting)
-        label = f"label-{next(_labels)}"
         now = self._recorder.now() + self._recorder.epoch
         expiry = int(now) + self._chance.choice(_LIVES) if self._is(0.1) else None
+        label = f"label-{next(_serial)}"
         request = server.wording.issue(secret, acting.user, label, expiry)
         seen, answer = await self._recorder.ask(
-            self._number, server, Act.ISSUE, request, by=by, target=0, label=label
+            self._number,
+            server,
+            Act.ISSUE,
+            request,
+            by=by,
+            target=0,
+            label=label,
+            user=acting.user,
         )
         if seen.outcome is Outcome.DONE:
-            created = msgspec.json.decode(answer.body, type=_Created)
-            seen.target, seen.handle = created.id, created.token[:16]
             if expiry is not None:
                 seen.expiry = expiry - self._recorder.epoch
-            self._tokens.add(Known(created.id, created.token, acting.user, seen.expiry))
+            created = msgspec.json.decode(answer.body, type=Created)
+            self._tokens.add(_known(seen, created))
+        return seen.outcome
+
+    async def _issue_many(self) -> Outcome:
+        server, acting = self._batching(), self._good()
+        secret, by = self._presented(server, acting)
+        labels = [f"label-{next(_serial)}" for _ in range(self._several())]
+        request = server.wording.issue_many(secret, acting.user, labels)
+        seen, answer = await self._recorder.ask(
+            self._number, server, Act.ISSUE, request, by=by, target=0, user=acting.user
+        )
+        parts = self._recorder.split(seen, len(labels))
+        for part, label in zip(parts, labels, strict=True):
+            part.label = label
+        if seen.outcome is Outcome.DONE:
+            created = msgspec.json.decode(answer.body, type=Several).tokens
+            for part, one in zip(parts, created, strict=True):
+                self._tokens.add(_known(part, one))
         return seen.outcome
 
     async def _rename(self) -> Outcome:
         server, target = self._server(), self._good()
         secret, by = self._presented(server, self._beside(target))
-        label = f"label-{next(_labels)}"
+        label = f"label-{next(_serial)}"
         request = server.wording.rename(secret, target.user, target.id, label)
         seen, _ = await self._recorder.ask(
             self._number,
@@ -110,27 +133,109 @@ class Client:
         return seen.outcome
 
     async def _revoke(self) -> Outcome:
-        """Revoke a token, at times by two requests at once, and ask every door about it as soon as one is answered."""
+        """Revoke a token, at times by two requests at once."""
         target = self._tokens.take(self._chance, self._recorder.now())
         if target is None:
             return await self._issue()
         if self._is(0.15):
-            self._probe(self._revoke_by(self._server(), target, target))
-        return await self._revoke_by(self._server(), target, self._beside(target))
+            self._begin(self._revoke_by(target, target))
+        return await self._revoke_by(target, self._beside(target))
 
-    async def _revoke_by(self, server: Server, target: Known, acting: Known) -> Outcome:
+    async def _revoke_by(self, target: Known, acting: Known) -> Outcome:
+        server = self._server()
         secret, by = self._presented(server, acting)
         request = server.wording.revoke(secret, target.user, target.id)
         seen, _ = await self._recorder.ask(
             self._number, server, Act.REVOKE, request, by=by, target=target.id
         )
-        if seen.outcome is Outcome.DONE:
-            for each in self._servers:
-                if each.runs:
-                    self._probe(self.verify(each, target))
+        self._ask_all_if_done(seen, [target])
         return seen.outcome
 
-    def _probe(self, asking: Coroutine[object, object, Outcome]) -> None:
+    async def _surrender(self) -> Outcome:
+        target = self._tokens.take(self._chance, self._recorder.now())
+        if target is None:
+            return await self._issue()
+        server = self._server()
+        request = server.wording.surrender(target.secret)
+        seen, _ = await self._recorder.ask(
+            self._number, server, Act.SURRENDER, request, by=target.id, target=target.id
+        )
+        self._ask_all_if_done(seen, [target])
+        return seen.outcome
+
+    async def _revoke_many(self) -> Outcome:
+        """Revoke several tokens of a user in one request, or one with all that descends from it."""
+        first = self._tokens.take(self._chance, self._recorder.now())
+        if first is None:
+            return await self._issue()
+        cascade = self._is(0.5)
+        targets = [first]
+        if not cascade:
+            targets += self._tokens.take_beside(first, self._several())
+        server = self._batching()
+        secret, by = self._presented(server, self._tokens.roots[first.user])
+        ids = [target.id for target in targets]
+        request = server.wording.revoke_many(secret, first.user, ids, cascade=cascade)
+        seen, _ = await self._recorder.ask(
+            self._number, server, Act.REVOKE, request, by=by, target=first.id
+        )
+        seen.cascade = cascade
+        parts = self._recorder.split(seen, len(ids))
+        for part, target in zip(parts, ids, strict=True):
+            part.target = target
+        self._ask_all_if_done(seen, targets)
+        return seen.outcome
+
+    async def _suspend(self) -> Outcome:
+        """Suspend or remove a user, and make another whose turn will come."""
+        products = [each for each in self._servers if each.trusts and each.runs]
+        if not products:
+            return Outcome.NOTHING
+        server = self._chance.choice(products)
+        assert isinstance(server.wording, Product)
+        await self._make_user(server)
+        user = self._tokens.doomed() if self._is(0.7) else None
+        if user is None:
+            return Outcome.DONE
+        request = server.wording.suspend(user, for_ever=self._is(0.5))
+        seen, _ = await self._recorder.ask(
+            self._number,
+            server,
+            Act.SUSPEND,
+            request,
+            by=TRUSTED,
+            target=0,
+            label=user,
+            user=user,
+        )
+        self._ask_all_if_done(seen, self._tokens.of_user(user))
+        return seen.outcome
+
+    async def _make_user(self, server: Server) -> None:
+        user = f"doomed-{next(_serial)}"
+        request = server.wording.issue("", user, user, None)
+        seen, answer = await self._recorder.ask(
+            self._number,
+            server,
+            Act.ISSUE,
+            request,
+            by=TRUSTED,
+            target=0,
+            label=user,
+            user=user,
+        )
+        if seen.outcome is Outcome.DONE:
+            created = msgspec.json.decode(answer.body, type=Created)
+            self._tokens.add_doomed(_known(seen, created))
+
+    def _ask_all_if_done(self, seen: Operation, targets: Sequence[Known]) -> None:
+        """As soon as tokens have ended, ask every door about them."""
+        if seen.outcome is Outcome.DONE:
+            for server in self._servers:
+                if server.runs:
+                    self._begin(self.verify(server, self._chance.choice(targets)))
+
+    def _begin(self, asking: Coroutine[object, object, Outcome]) -> None:
         task = asyncio.create_task(asking)
         self._probes.add(task)
         task.add_done_callback(self._probes.discard)
@@ -142,13 +247,17 @@ class Client:
             if (server.runs and not server.paused) or self._is(0.05):
                 return server
 
+    def _batching(self) -> Server:
+        """A door that does several things at once."""
+        while True:
+            server = self._server()
+            if server.trusts:
+                return server
+
     def _good(self) -> Known:
         """A token that should be good: a root token, at times."""
-        token = (
-            None
-            if self._is(0.2)
-            else self._tokens.live(self._chance, self._recorder.now())
-        )
+        now = self._recorder.now()
+        token = None if self._is(0.2) else self._tokens.live(self._chance, now)
         return token or self._tokens.root(self._chance)
 
     def _beside(self, target: Known) -> Known:
@@ -161,5 +270,14 @@ class Client:
             return "", TRUSTED
         return acting.secret, acting.id
 
+    def _several(self) -> int:
+        return self._chance.choice(_SEVERAL)
+
     def _is(self, probability: float) -> bool:
         return self._chance.random() < probability
+
+
+def _known(issue: Operation, created: Created) -> Known:
+    """What an issue made; its record learns of it, too."""
+    issue.target, issue.handle = created.id, created.token[:16]
+    return Known(created.id, created.token, issue.user, issue.expiry)

@@ -20,6 +20,8 @@ class Act(StrEnum):
     REVOKE = "revoke"
     SURRENDER = "surrender"
     """Revocation by possession (RFC 7009), which succeeds for a token that isn't good, too."""
+    SUSPEND = "suspend"
+    """The end of all of a user's tokens, those included that are issued at the same time."""
 
 
 class Outcome(StrEnum):
@@ -46,11 +48,12 @@ class Operation(msgspec.Struct, gc=False):
         door: who was asked.
         act: for what.
         by: the id of the token that was presented, or TRUSTED.
-        target: the id of the token concerned; 0 for an issue that told of none.
+        target: the id of the token concerned; 0 for an issue that told of none, and for a user.
         invoked: the instant before it was sent, in seconds.
         returned: the instant after its answer was read, in seconds, or NEVER.
         outcome: what is known of it.
-        label: the label that it gives, which no other operation gives.
+        label: the label that it gives, which no other operation gives; a suspension's is the user.
+        user: whose token is issued, or who is suspended.
         handle: the first characters of what was issued.
         expiry: when what was issued expires, in seconds on this clock; NEVER for a token that doesn't.
         cascade: whether a revocation takes all that descend from its target, too.
@@ -67,6 +70,7 @@ class Operation(msgspec.Struct, gc=False):
     returned: float
     outcome: Outcome
     label: str = ""
+    user: str = ""
     handle: str = ""
     expiry: float = NEVER
     cascade: bool = False
@@ -75,7 +79,7 @@ class Operation(msgspec.Struct, gc=False):
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A line of the audit about a token, as far as a history can tell of it; `by` is None for the trusted call."""
+    """A line of the audit, as far as a history can tell of it; `by` is None for the trusted call, else a token's id."""
 
     act: Act
     target: int

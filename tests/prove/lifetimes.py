@@ -9,7 +9,7 @@ from tests.prove.history import NEVER, Act, Operation, Outcome
 SLACK = 0.25
 """How far the clock by which servers judge expiry may be from the history's, in seconds."""
 
-ENDS = frozenset({Act.REVOKE, Act.SURRENDER})
+REVOKES = frozenset({Act.REVOKE, Act.SURRENDER})
 HAPPENED = frozenset({Outcome.DONE, Outcome.UNKNOWN})
 
 
@@ -39,17 +39,24 @@ def lifetimes(history: Sequence[Operation]) -> defaultdict[int, Lifetime]:
 
 
 def endings(history: Sequence[Operation]) -> Iterator[tuple[int, Operation]]:
-    """Each revocation that was done or may have been, with each token that it ends.
+    """Each revocation and suspension that was done or may have been, with each token that it ends.
 
     What descends from a token is revoked with it where that was asked for: all of it, since a token that has ended
-    issues none.
+    issues none. And a suspended user gets none.
     """
     children = defaultdict[int, list[int]](list)
+    users = defaultdict[str, list[int]](list)
     for operation in history:
         if operation.act is Act.ISSUE and operation.outcome is Outcome.DONE:
             children[operation.by].append(operation.target)
+            users[operation.user].append(operation.target)
     for operation in history:
-        if operation.act in ENDS and operation.outcome in HAPPENED:
+        if operation.outcome not in HAPPENED:
+            continue
+        if operation.act is Act.SUSPEND:
+            for token in users[operation.user]:
+                yield token, operation
+        elif operation.act in REVOKES:
             yield operation.target, operation
             if operation.cascade:
                 for token in _descendants(operation.target, children):

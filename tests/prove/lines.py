@@ -11,6 +11,8 @@ _ACTS = {
     "token_create": Act.ISSUE,
     "token_update": Act.RENAME,
     "token_delete": Act.REVOKE,
+    "user_suspend": Act.SUSPEND,
+    "user_remove": Act.SUSPEND,
 }
 _STRETCH = 5000
 
@@ -20,12 +22,13 @@ class _Detail(msgspec.Struct):
 
 
 def lines(authority: Authority) -> Iterator[Line]:
-    """All lines about tokens, oldest first."""
+    """All lines, oldest first, but those of users made."""
     last = 0
     while events := authority.events(after=last, limit=_STRETCH):
         for event in events:
-            if event.token_id is not None:
+            if event.action != "user_create":
                 detail = msgspec.json.decode(event.detail, type=_Detail)
-                act = _ACTS[event.action]
-                yield Line(act, event.token_id, event.actor_token, detail.label)
+                label = detail.label if event.token_id else event.user
+                act, target = _ACTS[event.action], event.token_id or 0
+                yield Line(act, target, event.actor_token, label)
         last = events[-1].id

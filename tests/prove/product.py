@@ -6,17 +6,24 @@ python -m tests.prove.product PORT        # the database is PATQL_DB's
 import os
 import socketserver
 import sys
+from collections.abc import Sequence
 
 import msgspec
-from tests.prove.wording import Asked
+from tests.prove.wording import Asked, Created, Several
 
 from patql import config
 from patql.authority.authority import Authority
-from patql.authority.model import Granted
+from patql.authority.issue import Wanted
+from patql.authority.model import Granted, Issued
 from patql.compose import open_authority
 from patql.kernel.errors import Code, PatqlError
 
-_STATUS = {Code.INVALID_TOKEN: 401, Code.UNAVAILABLE: 503, Code.INVALID: 400}
+_STATUS = {
+    Code.INVALID: 409,  # a user who is suspended gets no tokens
+    Code.INVALID_TOKEN: 401,
+    Code.NOT_FOUND: 409,  # one of several, nobody says which
+    Code.UNAVAILABLE: 503,
+}
 
 
 def main() -> None:
@@ -34,33 +41,60 @@ def main() -> None:
 
 
 def answer(authority: Authority, asked: Asked) -> bytes:
-    """A status, and for a new token its id and secret."""
+    """A status, and what is told of new tokens."""
+    body: object = {}
     try:
-        status, body = _do(authority, asked)
+        status, body = _answer(authority, asked)
     except PatqlError as error:
-        status, body = _STATUS[error.code], {"reason": error.message}
+        status = _STATUS[error.code]
     return b"%d %b" % (status, msgspec.json.encode(body))
 
 
-def _do(authority: Authority, asked: Asked) -> tuple[int, object]:
+def _answer(authority: Authority, asked: Asked) -> tuple[int, object]:
+    if asked.act == "surrender":
+        authority.revoke_presented(asked.secret)
+        return 200, {}
     acting = None
     if asked.secret:
         verdict = authority.verify(asked.secret)
         if not isinstance(verdict, Granted):
-            return 401, {"reason": verdict.reason}
+            return 401, {}
         acting = verdict
-    user, target = asked.user, asked.target
     if asked.act == "issue":
-        issued = authority.issue(
-            user, label=asked.label, expiry=asked.expiry, acting=acting
-        )
-        return 200, {"id": issued.token.id, "token": issued.secret.reveal()}
-    if asked.act == "rename":
-        renamed = authority.rename(user, target, asked.label, acting=acting)
-        return (404 if renamed is None else 200), {}
-    if asked.act == "revoke":
-        return (200 if authority.revoke(user, target, acting=acting) else 404), {}
-    return 200, {}
+        wanted = [Wanted(asked.label, expiry=asked.expiry)]
+        made = authority.issue_many(asked.user, wanted, acting=acting)
+        return 200, _created(made)[0]
+    if asked.act == "issue_many":
+        wanted = [Wanted(label) for label in asked.labels]
+        made = authority.issue_many(asked.user, wanted, acting=acting)
+        return 200, Several(_created(made))
+    return _change(authority, asked, acting), {}
+
+
+def _change(authority: Authority, asked: Asked, acting: Granted | None) -> int:
+    """Do what tells of no token; whether there was anything to do it to."""
+    user, target = asked.user, asked.target
+    done: object
+    match asked.act:
+        case "rename":
+            done = authority.rename(user, target, asked.label, acting=acting)
+        case "revoke":
+            done = authority.revoke(user, target, acting=acting)
+        case "revoke_many":
+            done = authority.revoke_many(
+                user, asked.targets, cascade=asked.cascade, acting=acting
+            )
+        case "suspend":
+            done = authority.admin.change(user, suspended=True)
+        case "remove":
+            done = authority.admin.remove(user)
+        case _:
+            done = True
+    return 200 if done else 404
+
+
+def _created(made: Sequence[Issued]) -> list[Created]:
+    return [Created(one.token.id, one.secret.reveal()) for one in made]
 
 
 class _Server(socketserver.ThreadingTCPServer):

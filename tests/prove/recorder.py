@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from copy import copy
+from itertools import count
 
 from tests.prove.fleet import Server
 from tests.prove.history import NEVER, Act, Operation, Outcome
@@ -12,6 +14,7 @@ _OUTCOMES: Mapping[int, Outcome] = {
     204: Outcome.DONE,
     401: Outcome.REFUSED,
     404: Outcome.ABSENT,
+    409: Outcome.NOTHING,
     429: Outcome.NOTHING,
     503: Outcome.UNKNOWN,
 }
@@ -30,6 +33,7 @@ class Recorder:
     def __init__(self) -> None:
         self.history = list[Operation]()
         self.answered = 0
+        self._groups = count(1)
         self.epoch = time.time() - time.monotonic()
 
     def now(self) -> float:
@@ -46,6 +50,7 @@ class Recorder:
         by: int,
         target: int,
         label: str = "",
+        user: str = "",
     ) -> tuple[Operation, Answer]:
         """Send a request; the operation that was written down, and the answer."""
         answer = _NOBODY
@@ -64,9 +69,26 @@ class Recorder:
             outcome = Outcome.NOTHING  # it changes nothing, whatever became of it
         self.answered += outcome is not Outcome.NOTHING
         operation = Operation(
-            client, server.name, act, by, target, invoked, returned, outcome, label
+            client,
+            server.name,
+            act,
+            by,
+            target,
+            invoked,
+            returned,
+            outcome,
+            label,
+            user,
         )
         if outcome is Outcome.BROKEN:
             operation.said = f"{answer.status} {answer.body[:200]!r}"
         self.history.append(operation)
         return operation, answer
+
+    def split(self, operation: Operation, parts: int) -> list[Operation]:
+        """Write an operation down as one for each of its parts, which are alike as yet."""
+        operation.group = next(self._groups)
+        further = [copy(operation) for _ in range(parts - 1)]
+        self.history += further
+        self.answered += len(further) * (operation.outcome is not Outcome.NOTHING)
+        return [operation, *further]

@@ -58,13 +58,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 async def prove(options: Options) -> Report:
     """Run, and check what happened."""
-    setup.make(options.database, options.folder)
+    asker = setup.make(options.database, options.folder)
     recorder = Recorder()
     with setup.opened(options.database, options.folder) as authority:
         tokens = Tokens(setup.roots(authority, recorder))
     with ExitStack() as stack:
         proxies = await _proxies(options, stack)
-        servers = _fleet(options, proxies)
+        servers = _fleet(options, asker, proxies)
         for server in servers:
             server.start()
             stack.callback(server.stop)
@@ -83,6 +83,7 @@ async def prove(options: Options) -> Report:
             *check_audit(recorder.history, list(lines(authority))),
             *_check_lists(authority, tokens, recorder),
             *_check_logs(servers),
+            *_check_chains(authority),
         ]
     counts = Counter((each.act, each.outcome) for each in recorder.history)
     return Report(seconds, counts, nemesis.done, violations)
@@ -99,7 +100,7 @@ async def _proxies(options: Options, stack: ExitStack) -> dict[str, Proxy]:
     return proxies
 
 
-def _fleet(options: Options, proxies: dict[str, Proxy]) -> list[Server]:
+def _fleet(options: Options, asker: str, proxies: dict[str, Proxy]) -> list[Server]:
     servers = list[Server]()
     for name in _names(options):
         database = options.database
@@ -109,7 +110,9 @@ def _fleet(options: Options, proxies: dict[str, Proxy]) -> list[Server]:
         if name.startswith("product"):
             servers.append(product(name, options.folder, database))
         else:
-            servers.append(served(name, options.folder, database, options.broken))
+            servers.append(
+                served(name, options.folder, database, asker, options.broken)
+            )
     return servers
 
 
@@ -176,3 +179,9 @@ def _check_logs(servers: Sequence[Server]) -> Iterator[Violation]:
         text = server.log.read_text(errors="replace")
         if "Traceback" in text or _SECRET.search(text):
             yield Violation(Rule.BROKEN, 0, f"see the log {server.log}")
+
+
+def _check_chains(authority: Authority) -> list[Violation]:
+    """No line of the audit may have been lost or moved behind its writer's back."""
+    faults = authority.admin.examine().faults
+    return [Violation(Rule.CHAIN, 0, fault) for fault in faults]

@@ -21,22 +21,17 @@ _USERS = 8
 _SETTING_UP = -1  # the number of the client that it counts as
 
 
-def make(database: str, folder: Path) -> None:
-    """Make a database, with its first user, as an operator does."""
-    command = ["init", "--db", database, "--user", FOUNDER]
+def make(database: str, folder: Path) -> str:
+    """Make a database, with its first user, as an operator does; that admin's token."""
+    key = folder / "root.token"
+    command = ["init", "--db", database, "--user", FOUNDER, "--secrets-to", str(key)]
     subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "patql",
-            *command,
-            "--secrets-to",
-            folder / "root.token",
-        ],
+        [sys.executable, "-m", "patql", *command],
         check=True,
         capture_output=True,
         env=os.environ | {"PATQL_DATA_DIR": str(folder)},
     )
+    return key.read_text().strip()
 
 
 def opened(database: str, folder: Path) -> Authority:
@@ -49,20 +44,20 @@ def opened(database: str, folder: Path) -> Authority:
 def roots(authority: Authority, recorder: Recorder) -> list[Known]:
     """A token for each user, written down as operations; the founder's too, which nobody uses."""
     (first,) = authority.list(FOUNDER)
-    _note(recorder, first)
+    _note(recorder, first, FOUNDER)
     made = list[Known]()
     for number in range(_USERS):
         user = f"user-{number}"
         issued = authority.issue(user, label=f"root-{number}")
-        _note(recorder, issued.token)
+        _note(recorder, issued.token, user)
         made.append(Known(issued.token.id, issued.secret.reveal(), user))
     return made
 
 
-def _note(recorder: Recorder, token: Token) -> None:
+def _note(recorder: Recorder, token: Token, user: str) -> None:
     now = recorder.now()
     issue = Operation(
         _SETTING_UP, "here", Act.ISSUE, TRUSTED, token.id, now, now, Outcome.DONE
     )
-    issue.label, issue.handle = token.label, token.shown
+    issue.label, issue.handle, issue.user = token.label, token.shown, user
     recorder.history.append(issue)

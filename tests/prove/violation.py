@@ -16,6 +16,7 @@ class Rule(StrEnum):
     LINE_MISSING = "acknowledged, but not in the audit"
     LINE_EXTRA = "in the audit, but never acknowledged or possible"
     LINE_WRONG = "in the audit otherwise than it happened"
+    CHAIN = "the audit's chains don't hold"
     HALF_DONE = "one part of a request done, and another not"
     LISTED = "listed, or not, against what was acknowledged"
     BROKEN = "answered with what must never be"
