@@ -66,7 +66,12 @@ def authority(tmp_path: Path, clock: ManualClock) -> Iterator[Authority]:
 @pytest.fixture
 def api(authority: Authority) -> Api:
     """The API of that authority, by the built-in document."""
-    return Api(authority, builtin("linode"), builtin_openapi("linode"))
+    return Api(
+        authority,
+        builtin("linode"),
+        builtin_openapi("linode"),
+        lambda: builtin("patql"),
+    )
 
 
 @pytest.fixture

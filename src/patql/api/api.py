@@ -3,11 +3,24 @@
 from collections.abc import Callable, Sequence
 
 from patql.api import headers, problems
+from patql.api.audit import Audit
 from patql.api.authorize import credential
+from patql.api.batches import Batches
+from patql.api.entries import Entries
+from patql.api.events import Events
 from patql.api.oauth import INTROSPECT, REVOKE, OAuth
 from patql.api.profile import Profile
-from patql.api.routes import Act, Endpoint, Routes, operations
+from patql.api.routes import (
+    PREFIXES,
+    Act,
+    Endpoint,
+    Route,
+    Routes,
+    operations,
+    served,
+)
 from patql.api.tokens import Tokens
+from patql.api.users import Users
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
 from patql.catalog.document import Provider
@@ -24,6 +37,7 @@ BAD_TOKEN = "Invalid Token"  # noqa: S105  (what a client is told, not a token)
 NO_SCOPE = "Your OAuth token is not authorized to use this endpoint."
 
 CHALLENGE = b"www-authenticate"
+_ADMINISTRATION = tuple(f"{prefix}/patql/" for prefix in PREFIXES)
 _SHOWN_PATH = 200  # characters of a path or method that a reason repeats
 
 Report = Callable[[Exception], None]
@@ -41,10 +55,16 @@ class Api:
         authority: users and tokens.
         provider: the operations by id, with their paths, the scopes they need and what may be filtered on.
         openapi: the document that `/openapi.json` sends.
+        administration: gives the operations of whoever runs the authority, when one is first asked for; where it is
+            omitted, there are none.
     """
 
     def __init__(
-        self, authority: Authority, provider: Provider, openapi: bytes
+        self,
+        authority: Authority,
+        provider: Provider,
+        openapi: bytes,
+        administration: Callable[[], Provider] | None = None,
     ) -> None:
         self.authority = authority
         self._openapi = openapi
@@ -52,6 +72,8 @@ class Api:
         methods = operations(provider)
         profile = Profile(authority)
         tokens = Tokens(authority, methods["getPersonalAccessTokens"])
+        batches = Batches(authority)
+        events = Events(authority, methods["getEvents"])
         acts: dict[str, Act] = {
             "getProfile": profile.view,
             "getProfileGrants": profile.grants,
@@ -60,8 +82,15 @@ class Api:
             "getPersonalAccessToken": tokens.view,
             "updatePersonalAccessToken": tokens.update,
             "deletePersonalAccessToken": tokens.delete,
+            "createPersonalAccessTokens": batches.create,
+            "updatePersonalAccessTokens": batches.update,
+            "deletePersonalAccessTokens": batches.delete,
+            "getEvents": events.page,
+            "getEvent": events.view,
         }
-        self._routes = Routes((methods[name], act) for name, act in acts.items())
+        self._routes = served(methods, acts)
+        self._administration = administration
+        self._admins: Routes | None = None
 
     def handle(
         self,
@@ -90,7 +119,7 @@ class Api:
         """The secret that a request is verified by, and the scopes that it needs; None where it is answered to anyone."""
         if self._oauth.introspects(request):
             return credential(request.headers) or b"", ()
-        found = self._routes.find(request.path)
+        found = self._find(request.path)
         endpoint = found[0].endpoints.get(request.method) if found else None
         if endpoint is None:
             return None
@@ -99,11 +128,13 @@ class Api:
     @property
     def templates(self) -> tuple[str, ...]:
         """Every path that is answered, with the parameters' names where they stand."""
-        return (*self._routes.templates, *OWN)
+        admins = self._admins_routes()
+        further = admins.templates if admins else ()
+        return (*self._routes.templates, *further, *OWN)
 
     def template(self, path: str) -> str | None:
         """The one of these that a path is; None for any other."""
-        found = self._routes.find(path)
+        found = self._find(path)
         if found is not None:
             return found[0].template
         return path if path in OWN else None
@@ -112,8 +143,21 @@ class Api:
         """Close the authority; the API can't be used afterwards."""
         self.authority.close()
 
+    def _find(self, path: str) -> tuple[Route, str] | None:
+        """The route of a path, and the value of the parameter that it ends in."""
+        found = self._routes.find(path)
+        if found is None and path.startswith(_ADMINISTRATION):
+            admins = self._admins_routes()
+            found = admins.find(path) if admins else None
+        return found
+
+    def _admins_routes(self) -> Routes | None:
+        if self._admins is None and self._administration is not None:
+            self._admins = _administered(self.authority, self._administration())
+        return self._admins
+
     def _answer(self, request: Request, verify: Verify) -> Response:
-        found = self._routes.find(request.path)
+        found = self._find(request.path)
         if found is None:
             return self._oauth.answer(request, verify) or self._own(request)
         route, item = found
@@ -154,6 +198,26 @@ class Api:
         if request.method not in ("GET", "HEAD"):
             return _without_operation(request.method, b"GET, HEAD, OPTIONS")
         return Response(200, headers.PLAIN, body)
+
+
+def _administered(authority: Authority, provider: Provider) -> Routes:
+    """The operations of whoever runs the authority."""
+    methods = operations(provider)
+    users = Users(authority, methods["getUsers"])
+    entries = Entries(authority, methods["getTokens"])
+    audit = Audit(authority, methods["getAuthorityEvents"])
+    acts: dict[str, Act] = {
+        "getUsers": users.page,
+        "getUser": users.view,
+        "createUser": users.create,
+        "updateUser": users.update,
+        "deleteUser": users.delete,
+        "getTokens": entries.page,
+        "getToken": entries.view,
+        "deleteToken": entries.delete,
+        "getAuthorityEvents": audit.page,
+    }
+    return served(methods, acts)
 
 
 def _denied(verdict: Denied, endpoint: Endpoint) -> Response:

@@ -1,16 +1,24 @@
 """Request bodies: one JSON object, of which only the known keys are looked at."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
 
 from patql.api import json_text, moments
+from patql.api.routes import PREFIXES
 from patql.kernel.errors import Code, InvalidRequestError, Problem
 from patql.kernel.http import Request
 
 LIMIT = 64 * 1024
-"""The longest body, in bytes."""
+"""The longest body, in bytes, but for that of a batch."""
+BATCH_LIMIT = 8 * 1024 * 1024
+"""The longest body of a batch, in bytes."""
+ENTRIES = 10_000
+"""The most entries of a batch."""
+BATCH = "/patql/batch"
 
+_BATCHES = frozenset(prefix + BATCH for prefix in PREFIXES)
 _MEDIA_TYPE = b"application/json"
 
 
@@ -31,6 +39,11 @@ class Wanted(msgspec.Struct, frozen=True):
     expiry: int | None
 
 
+def limit(path: str) -> int:
+    """The longest body that a request to a path may have, in bytes."""
+    return BATCH_LIMIT if path in _BATCHES else LIMIT
+
+
 def parse(request: Request) -> dict[str, object]:
     """The members of the body; no body is an object without members.
 
@@ -38,8 +51,9 @@ def parse(request: Request) -> dict[str, object]:
         InvalidRequestError: TOO_LARGE, MEDIA_TYPE, or INVALID where it isn't a JSON object.
     """
     body = request.body
-    if len(body) > LIMIT:
-        reason = f"The body is longer than {LIMIT} bytes"
+    most = limit(request.path)
+    if len(body) > most:
+        reason = f"The body is longer than {most} bytes"
         raise InvalidRequestError(Problem(reason), code=Code.TOO_LARGE)
     if not body:
         return {}
@@ -60,6 +74,40 @@ def token(members: dict[str, object], problems: list[Problem]) -> Wanted:
         _text(members, "scopes", ":", problems),
         _instant(members, "expiry", 0, problems),
     )
+
+
+def entries(members: dict[str, object], name: str) -> list[object]:
+    """The entries of a batch.
+
+    Raises:
+        InvalidRequestError: where there are none, or too many.
+    """
+    value = members.get(name)
+    if (
+        not isinstance(value, list)
+        or not 1 <= len(cast("list[object]", value)) <= ENTRIES
+    ):
+        reason = f"Must be an array of 1 to {ENTRIES} entries"
+        raise InvalidRequestError(Problem(reason, name))
+    return cast("list[object]", value)
+
+
+def joined(
+    unreadable: Sequence[Problem], error: InvalidRequestError
+) -> InvalidRequestError:
+    """The error of an authority that was asked for the whole, with what couldn't be read in place of what stood for it."""
+    fields = {problem.field for problem in unreadable}
+    others = (
+        p
+        for p in error.problems
+        if p.field not in fields and (p.field or "").partition(".")[0] not in fields
+    )
+    return InvalidRequestError(*unreadable, *others, code=error.code)
+
+
+def text(members: dict[str, object], name: str, problems: list[Problem]) -> str | None:
+    """The text of a member, None where there is none; one that is anything else is added to `problems`."""
+    return _text(members, name, "", problems)
 
 
 def label(members: dict[str, object], problems: list[Problem]) -> str | None:

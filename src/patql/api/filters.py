@@ -1,4 +1,4 @@
-"""The `X-Filter` header: one JSON object that says which tokens, in which order, and how many.
+"""The `X-Filter` header: one JSON object that says which tokens or events, in which order, and how many.
 
     {"+and": [{"label": {"+contains": "ci"}}, {"created": {"+gte": "2027-01-01T00:00:00"}}], "+order_by": "label"}
 
@@ -13,14 +13,16 @@ from typing import cast
 import msgspec
 
 from patql.api import json_text, moments
-from patql.authority.listing import All, Any, Condition, Field, Op, Test
+from patql.authority.listing import All, Any, Condition, Field, Listing, Op, Test
 from patql.kernel.errors import Problem
+from patql.kernel.http import Request
 
 HEADER = "X-Filter"
 DEPTH = 50
 """How many objects may stand inside one another."""
 CONDITIONS = 1000
 """How many comparisons one filter may hold, since others wait while it runs."""
+_FARTHEST = 2**62
 
 _OPERATORS = {
     "+eq": Op.EQ,
@@ -31,17 +33,51 @@ _OPERATORS = {
     "+gte": Op.GTE,
     "+contains": Op.CONTAINS,
 }
+_TEXTS = frozenset({Field.LABEL, Field.ACTION, Field.KIND})
 _NOTHING = Any(())
 _EVERYTHING = All(())
 
 
 class Filter(msgspec.Struct):
-    """What the header asks for; `limit` is the most tokens in all, None where it doesn't say."""
+    """What the header asks for; `limit` is the most rows in all; None where it doesn't say."""
 
     where: Condition | None = None
-    order: Field = Field.ID
-    descending: bool = False
+    order: Field | None = None
+    descending: bool | None = None
     limit: int | None = None
+
+    def listing(self, offset: int, size: int, *, newest_first: bool = False) -> Listing:
+        """The stretch of the rows that it asks for: from `offset` on, at most `size`.
+
+        Args:
+            offset: how many rows come before.
+            size: of a page.
+            newest_first: whether rows are in descending order where the header doesn't say.
+        """
+        descending = self.descending
+        if descending is None:
+            descending = newest_first and self.order is None
+        most = size if self.limit is None else min(size, self.limit - offset)
+        order = self.order or Field.ID
+        return Listing(
+            self.where, order, descending, max(most, 0), min(offset, _FARTHEST)
+        )
+
+    def results(self, found: int) -> int:
+        """How many rows there are in all, of those that were found."""
+        return found if self.limit is None else min(found, self.limit)
+
+
+def read(
+    request: Request, fields: Mapping[str, Field], problems: list[Problem]
+) -> Filter:
+    """What a request's filter says, as `parse`; one without any asks for all."""
+    given = [value for name, value in request.headers if name == b"x-filter"]
+    if not given:
+        return Filter()
+    if len(given) > 1:
+        problems.append(Problem("Must be given once", HEADER))
+    return parse(given[0], fields, problems)
 
 
 def parse(raw: bytes, fields: Mapping[str, Field], problems: list[Problem]) -> Filter:
@@ -140,14 +176,14 @@ class _Reader:
         self._conditions += 1
         if self._conditions > CONDITIONS:
             return self.wrong(f"A filter holds at most {CONDITIONS} conditions")
-        if op is Op.CONTAINS and field is not Field.LABEL:
+        if op is Op.CONTAINS and field not in _TEXTS:
             return self.wrong(f"+contains is for text, which {field} isn't")
         match field:
-            case Field.LABEL:
+            case Field.LABEL | Field.ACTION | Field.KIND:
                 if isinstance(value, str):
                     return Test(field, op, value)
                 return self.wrong(f"{field} is compared with a string")
-            case Field.ID:
+            case Field.ID | Field.TOKEN:
                 if isinstance(value, int) and not isinstance(value, bool):
                     return Test(field, op, value)
                 return self.wrong(f"{field} is compared with an integer")

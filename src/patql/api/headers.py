@@ -23,7 +23,7 @@ CORS: Headers = [
     (b"access-control-allow-methods", ALLOWED_METHODS),
     (
         b"access-control-allow-headers",
-        b"Authorization, Origin, X-Requested-With, Content-Type, Accept, X-Filter",
+        b"Authorization, Origin, X-Requested-With, Content-Type, Accept, X-Filter, Idempotency-Key",
     ),
     (
         b"access-control-expose-headers",

@@ -1,14 +1,30 @@
-"""The pages of a list: which one a query string asks for, and how many there are."""
+"""The pages of a list: which one a query string asks for, how many there are, and how one is sent."""
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from patql.api import headers, problems
+from patql.api.routes import Answer
 from patql.catalog.document import Method
-from patql.kernel.errors import Problem
+from patql.kernel.errors import InvalidRequestError, Problem
+from patql.kernel.http import Request
 
 DEFAULT_SIZE = 100
 _HUGE = 10**18
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """A page on the wire."""
+
+    data: Sequence[msgspec.Struct]
+    page: int
+    pages: int
+    results: int
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -26,19 +42,49 @@ def sizes(method: Method) -> Sizes:
     return Sizes(minimum or 1, maximum or DEFAULT_SIZE)
 
 
-def parse(query: str, limits: Sizes, problems: list[Problem]) -> tuple[int, int]:
-    """The page, from 1, and the rows a page that a raw query string asks for; problems are added to `problems`."""
+def parse(query: str, limits: Sizes, wrong: list[Problem]) -> tuple[int, int]:
+    """The page, from 1, and the rows a page that a raw query string asks for; problems are added to `wrong`."""
     if not query:
         return 1, DEFAULT_SIZE
     given = dict(parse_qsl(query, keep_blank_values=True))
     page = _whole(given.get("page", "1"))
     if page is None or page < 1:
-        problems.append(Problem("Must be an integer of at least 1", "page"))
+        wrong.append(Problem("Must be an integer of at least 1", "page"))
     size = _whole(given.get("page_size", str(DEFAULT_SIZE)))
     if size is None or not limits.minimum <= size <= limits.maximum:
         reason = f"Must be {limits.minimum}-{limits.maximum}"
-        problems.append(Problem(reason, "page_size"))
+        wrong.append(Problem(reason, "page_size"))
     return page or 1, size or DEFAULT_SIZE
+
+
+def unfiltered(request: Request, limits: Sizes) -> tuple[int, int]:
+    """The page and the rows a page that a request asks for, of a list that is only ever sent whole.
+
+    Raises:
+        InvalidRequestError: for pages that can't be, and for a filter, which would seem to have been heeded.
+    """
+    wrong: list[Problem] = []
+    asked = parse(request.query, limits, wrong)
+    if (request.header(b"x-filter") or b"").strip() not in {b"", b"{}"}:
+        wrong.append(Problem("This list can't be filtered", "X-Filter"))
+    if wrong:
+        raise InvalidRequestError(*wrong)
+    return asked
+
+
+def answer(
+    rows: Sequence[msgspec.Struct], number: int, size: int, results: int, version: str
+) -> Answer:
+    """A page of a list, with the list's version in a header.
+
+    Raises:
+        PatqlError: NOT_FOUND, beyond the last page.
+    """
+    of = count(results, size)
+    if number > of:
+        raise problems.missing()
+    body = _encode(Envelope(rows, number, of, results))
+    return Answer(body, headers=[(headers.LIST_VERSION, version.encode("ascii"))])
 
 
 def count(results: int, size: int) -> int:

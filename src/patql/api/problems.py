@@ -51,6 +51,7 @@ BY_CODE: Mapping[Code, int] = {
 RETRY_AFTER = b"1"
 """What a 503 sends as Retry-After, in whole seconds: clients of Linode's read no other form."""
 
+NOT_FOUND = "Not found"
 INTERNAL = "Internal server error"
 UNAVAILABLE = "Temporarily unavailable, please try again"
 
@@ -69,6 +70,11 @@ def body(problems: Iterable[Problem]) -> bytes:
     return msgspec.json.encode(
         _Errors([_Error(_safe(p.reason), p.field) for p in dict.fromkeys(problems)])
     )
+
+
+def missing() -> PatqlError:
+    """There is no such thing, or it isn't for the one who asks."""
+    return PatqlError(Code.NOT_FOUND, NOT_FOUND)
 
 
 def told(error: PatqlError) -> tuple[Problem, ...]:

@@ -5,16 +5,15 @@ from datetime import datetime
 
 import msgspec
 
-from patql.api import bodies, filters, headers, moments, pages
-from patql.api.routes import Answer
+from patql.api import bodies, filters, headers, moments, pages, queries
+from patql.api.problems import missing
+from patql.api.routes import Answer, number
 from patql.authority.authority import Authority
-from patql.authority.listing import Field, Listing
+from patql.authority.listing import Field
 from patql.authority.model import Granted, Token
 from patql.catalog.document import Method
-from patql.kernel.errors import Code, InvalidRequestError, PatqlError, Problem
+from patql.kernel.errors import InvalidRequestError, Problem
 from patql.kernel.http import Request
-
-NOT_FOUND = "Not found"
 
 
 class View(msgspec.Struct, gc=False):
@@ -26,15 +25,6 @@ class View(msgspec.Struct, gc=False):
     label: str
     token: str
     expiry: datetime | None
-
-
-class Envelope(msgspec.Struct, gc=False):
-    """A page on the wire."""
-
-    data: list[View]
-    page: int
-    pages: int
-    results: int
 
 
 _encode = msgspec.json.Encoder().encode
@@ -60,31 +50,15 @@ class Tokens:
     def page(self, granted: Granted, request: Request, _item: str) -> Answer:
         """A page of the user's active tokens, with the list's version in a header."""
         problems: list[Problem] = []
-        number, size = pages.parse(request.query, self._sizes, problems)
-        wanted = self._filter(request, problems)
+        page, size = pages.parse(request.query, self._sizes, problems)
+        wanted = filters.read(request, self._fields, problems)
         if problems:
             raise InvalidRequestError(*problems)
-        offset = (number - 1) * size
-        most = size if wanted.limit is None else min(size, wanted.limit - offset)
-        page = self._authority.page(
-            granted.user,
-            Listing(
-                wanted.where,
-                wanted.order,
-                wanted.descending,
-                max(most, 0),
-                min(offset, 2**62),
-            ),
-        )
-        results = (
-            page.results if wanted.limit is None else min(page.results, wanted.limit)
-        )
-        of = pages.count(results, size)
-        if number > of:
-            raise PatqlError(Code.NOT_FOUND, NOT_FOUND)
-        rows = [_view(token, token.shown) for token in page.tokens]
-        version = (headers.LIST_VERSION, page.version.encode("ascii"))
-        return Answer(_encode(Envelope(rows, number, of, results)), headers=[version])
+        listing = wanted.listing((page - 1) * size, size)
+        found = self._authority.page(granted.user, listing)
+        rows = [view(token, token.shown) for token in found.tokens]
+        results = wanted.results(found.results)
+        return pages.answer(rows, page, size, results, found.version)
 
     def create(self, granted: Granted, request: Request, _item: str) -> Answer:
         """A new token, whole: the only answer that ever holds its secret."""
@@ -99,57 +73,44 @@ class Tokens:
                 acting=granted,
             )
         except InvalidRequestError as error:
-            fields = {problem.field for problem in unreadable}
-            others = (p for p in error.problems if p.field not in fields)
-            raise InvalidRequestError(*unreadable, *others, code=error.code) from None
+            raise bodies.joined(unreadable, error) from None
         note = headers.note(issued.note) if issued.note else []
-        body = _encode(_view(issued.token, issued.secret.reveal()))
+        body = _encode(view(issued.token, issued.secret.reveal()))
         return Answer(body, headers=note)
 
     def view(self, granted: Granted, _request: Request, item: str) -> Answer:
         """One of the user's active tokens."""
-        return _one(self._authority.get(granted.user, _id(item)))
+        return _one(self._authority.get(granted.user, number(item)))
 
     def update(self, granted: Granted, request: Request, item: str) -> Answer:
         """Rename a token; every other key is ignored, as Linode does."""
-        number = _id(item)
+        token_id = number(item)
         problems: list[Problem] = []
         label = bodies.label(bodies.parse(request), problems)
         if problems:
             raise InvalidRequestError(*problems)
         if label is None:
-            return _one(self._authority.get(granted.user, number))
-        return _one(self._authority.rename(granted.user, number, label, acting=granted))
+            return _one(self._authority.get(granted.user, token_id))
+        renamed = self._authority.rename(granted.user, token_id, label, acting=granted)
+        return _one(renamed)
 
-    def delete(self, granted: Granted, _request: Request, item: str) -> Answer:
-        """Revoke a token; once this has returned, nobody accepts it."""
-        if not self._authority.revoke(granted.user, _id(item), acting=granted):
-            raise PatqlError(Code.NOT_FOUND, NOT_FOUND)
+    def delete(self, granted: Granted, request: Request, item: str) -> Answer:
+        """Revoke a token, with all that descend from it where asked to; once this has returned, nobody accepts it."""
+        cascade = queries.flag(request.query, "cascade")
+        if not self._authority.revoke(
+            granted.user, number(item), cascade=cascade, acting=granted
+        ):
+            raise missing()
         return Answer(b"{}")
 
-    def _filter(self, request: Request, problems: list[Problem]) -> filters.Filter:
-        given = [value for name, value in request.headers if name == b"x-filter"]
-        if not given:
-            return filters.Filter()
-        if len(given) > 1:
-            problems.append(Problem("Must be given once", filters.HEADER))
-        return filters.parse(given[0], self._fields, problems)
 
+def view(token: Token, text: str) -> View:
+    """A token on the wire.
 
-def _id(item: str) -> int:
-    """A token's id from a path; what can't be one is the id of no token."""
-    if item.isascii() and item.isdigit() and len(item) < 19:
-        return int(item)
-    raise PatqlError(Code.NOT_FOUND, NOT_FOUND)
-
-
-def _one(token: Token | None) -> Answer:
-    if token is None:
-        raise PatqlError(Code.NOT_FOUND, NOT_FOUND)
-    return Answer(_encode(_view(token, token.shown)))
-
-
-def _view(token: Token, text: str) -> View:
+    Args:
+        token: the token.
+        text: as much of it as is to be seen.
+    """
     expiry = token.expiry
     return View(
         token.id,
@@ -159,3 +120,9 @@ def _view(token: Token, text: str) -> View:
         text,
         None if expiry is None else moments.to_datetime(expiry),
     )
+
+
+def _one(token: Token | None) -> Answer:
+    if token is None:
+        raise missing()
+    return Answer(_encode(view(token, token.shown)))

@@ -36,6 +36,11 @@ class Administration:
         self._store = store
         self._clock = clock
 
+    @property
+    def now(self) -> float:
+        """The present, by which tokens have expired or haven't, in seconds since the epoch."""
+        return self._clock.now()
+
     def users(self, offset: int = 0, limit: int = 100) -> Stretch[User]:
         """A stretch of all users, by uid."""
         return self._store.users(offset, limit)
@@ -64,7 +69,7 @@ class Administration:
                 now=now,
                 email=email or "",
                 restricted=restricted,
-                role=role,
+                role=users.first_role(at, role),
                 acting=acting,
             )
 

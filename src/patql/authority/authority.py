@@ -5,11 +5,21 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
-from patql.authority import change, issue, replay, verify
+from patql.authority import change, issue, replay, users, verify
 from patql.authority.administration import Administration
 from patql.authority.issue import Wanted
-from patql.authority.listing import Listing, Page, check_size
-from patql.authority.model import Denied, Event, Granted, Issued, Role, Token, Use, User
+from patql.authority.listing import Listing, Page, Stretch, check_size
+from patql.authority.model import (
+    TOKEN_ACTIONS,
+    Denied,
+    Event,
+    Granted,
+    Issued,
+    Role,
+    Token,
+    Use,
+    User,
+)
 from patql.authority.policy import Policy
 from patql.authority.ports import TokenStore, Transaction
 from patql.authority.replay import Replay
@@ -80,7 +90,7 @@ class Authority:
         """A new token; the only time that its secret is to be had.
 
         Args:
-            user: whose it will be: any non-empty string, created on first use. The first user of all is an admin.
+            user: whose it will be: any non-empty string, created on first use, as an ordinary user.
             label: 1 to 100 characters; `token-<id>` where omitted.
             scopes: with spaces or commas between, `""` for none. Omitted or `*`: the acting token's own, and `*`
                 without one.
@@ -139,6 +149,7 @@ class Authority:
         def make(at: Transaction) -> Issued | None:
             if not at.is_empty():
                 return None
+            users.add(at, user, role=Role.ADMIN, now=now)
             return issue.create(at, user, drafted, None, self.policy, now)[0]
 
         return self._store.write(make)
@@ -325,6 +336,23 @@ class Authority:
     ) -> tuple[Event, ...]:
         """Audit lines about a user, or about all: at most `limit` with ids greater than `after`, oldest first."""
         return self._store.events(user, after, limit)
+
+    def token_events(self, user: str, listing: Listing) -> Stretch[Event]:
+        """A stretch of what happened to a user's tokens: created, renamed, revoked.
+
+        Raises:
+            InvalidRequestError: as `page`.
+        """
+        if listing.where is not None:
+            check_size(listing.where)
+        return self._store.about_tokens(user, listing)
+
+    def token_event(self, user: str, event_id: int) -> Event | None:
+        """The one of these with that id; None where there is none."""
+        event = self._store.event(event_id)
+        if event is None or event.user != user or event.action not in TOKEN_ACTIONS:
+            return None
+        return event
 
     def close(self) -> None:
         """Let go of the store's connections; the authority can't be used afterwards."""

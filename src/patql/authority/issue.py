@@ -7,7 +7,7 @@ import msgspec
 
 from patql.authority import acting as acts
 from patql.authority import scopes, tokens, users
-from patql.authority.model import Granted, Issued, Token, User, UserState
+from patql.authority.model import Granted, Issued, Role, Token, User, UserState
 from patql.authority.policy import Policy
 from patql.authority.ports import NewToken, Transaction
 from patql.authority.text import label_problems
@@ -77,13 +77,13 @@ def create(
     now: float,
     action: str = "token_create",
 ) -> tuple[Issued, ...]:
-    """Make tokens as drafted, and their user where that one is new.
+    """Make tokens as drafted, and their user where that one is new: an ordinary one, who administers nothing.
 
     Raises:
         InvalidRequestError: where the user is suspended or removed, or the acting token isn't active any more.
     """
     acts.check(at, acting, now)
-    owner = at.user(user) or users.add(at, user, acting=acting, now=now)
+    owner = at.user(user) or users.add(at, user, role=Role.USER, acting=acting, now=now)
     if owner.state is not UserState.ACTIVE:
         reason = f"The user {user!r} is {owner.state}"
         raise InvalidRequestError(Problem(reason, "username"))

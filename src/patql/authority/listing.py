@@ -30,18 +30,24 @@ class Op(StrEnum):
 
 
 class Field(StrEnum):
-    """The fields that can be asked for."""
+    """The fields that can be asked for: of tokens, all before ACTION; of events about tokens, ID, CREATED and the rest.
+
+    ACTION is what was done, TOKEN the id of the token that it was done to, and KIND what that is: `token`.
+    """
 
     ID = "id"
     CREATED = "created"
     EXPIRY = "expiry"
     LABEL = "label"
+    ACTION = "action"
+    TOKEN = "entity.id"  # noqa: S105  (a field's name)
+    KIND = "entity.type"
 
 
 class Test(msgspec.Struct, frozen=True):
-    """`field op value`: an int for id, seconds since the epoch for created and expiry (None: never), text for label.
+    """`field op value`: an int for id and token, seconds since the epoch for created and expiry (None: never), else text.
 
-    CONTAINS is for label only. A NULL expiry counts as the greatest value of all, in comparison as in order.
+    CONTAINS is for text only. A NULL expiry counts as the greatest value of all, in comparison as in order.
     """
 
     field: Field
@@ -86,7 +92,7 @@ def check_size(condition: Condition) -> None:
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The active tokens that meet `where`, ordered, ties by id ascending, `limit` of them from `offset` on."""
+    """The active tokens, or events, that meet `where`, ordered, ties by id ascending, `limit` of them from `offset` on."""
 
     where: Condition | None = None
     order: Field = Field.ID

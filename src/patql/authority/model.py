@@ -163,6 +163,10 @@ class Denied(msgspec.Struct, frozen=True, gc=False):
         return False
 
 
+TOKEN_ACTIONS = ("token_create", "token_update", "token_delete")
+"""The actions of events that the owner of a token sees."""
+
+
 class Event(msgspec.Struct, frozen=True):
     """One line of the audit: who did what to which token, and when (seconds since the epoch, UTC).
 

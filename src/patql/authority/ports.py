@@ -195,6 +195,13 @@ class TokenStore(Protocol):
         """A stretch of the audit lines about a user, or about all, newest first."""
         ...
 
+    def about_tokens(self, user: str, listing: Listing) -> Stretch[Event]:
+        """A stretch of the audit lines about a user's tokens, of `model.TOKEN_ACTIONS` alone.
+
+        The condition's size has been checked (`listing.check_size`).
+        """
+        ...
+
     def event(self, event_id: int) -> Event | None:
         """The audit line of that id."""
         ...

@@ -13,25 +13,34 @@ def add(
     username: str,
     *,
     now: float,
+    role: Role,
     email: str = "",
     restricted: bool = False,
-    role: Role | None = None,
     acting: Granted | None = None,
 ) -> User:
-    """A new user. The first of all is an admin."""
-    first = at.is_empty()
+    """A new user."""
     there = at.user(username)
     if there is not None:
         gone = there.state is UserState.REMOVED
         reason = "Was removed; names aren't used again" if gone else "Already exists"
         raise InvalidRequestError(Problem(reason, "username"))
-    if first and role not in {None, Role.ADMIN}:
-        raise InvalidRequestError(Problem("The first user must be an admin", "role"))
-    given = role or (Role.ADMIN if first else Role.USER)
-    user = at.add_user(username, email, given, restricted=restricted, at=int(now))
-    detail = {"role": given.value, "restricted": restricted}
+    user = at.add_user(username, email, role, restricted=restricted, at=int(now))
+    detail = {"role": role.value, "restricted": restricted}
     at.audit([acts.event("user_create", username, None, acting, now, detail)])
     return user
+
+
+def first_role(at: Transaction, role: Role | None) -> Role:
+    """The role of a user whom somebody adds by name: the first of all is an admin, others are ordinary users.
+
+    Raises:
+        InvalidRequestError: the first user is to be anything but an admin.
+    """
+    if not at.is_empty():
+        return role or Role.USER
+    if role not in {None, Role.ADMIN}:
+        raise InvalidRequestError(Problem("The first user must be an admin", "role"))
+    return Role.ADMIN
 
 
 def change(

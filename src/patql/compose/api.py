@@ -76,7 +76,9 @@ def open_api(opened: authority.Authority, settings: Settings) -> "Api":
         categories=settings.scopes,
         guard=settings.token_scope,
     )
-    return Api(opened, provider(settings), openapi)
+    return Api(
+        opened, provider(settings), openapi, lambda: administration(settings)
+    )
 
 
 def api_from_environment() -> "Api":

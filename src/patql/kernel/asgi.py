@@ -11,7 +11,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_BODIED = frozenset({"POST", "PUT"})
+_BODIED = frozenset({"POST", "PUT", "DELETE"})
 
 
 async def read(

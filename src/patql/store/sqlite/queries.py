@@ -12,9 +12,10 @@ import apsw
 import msgspec
 
 from patql.authority.chain import Line
-from patql.authority.listing import Stretch
-from patql.authority.model import Entry, Event, Role, Token, User
+from patql.authority.listing import Listing, Stretch
+from patql.authority.model import TOKEN_ACTIONS, Entry, Event, Role, Token, User
 from patql.authority.ports import Record
+from patql.store.sqlite import conditions
 
 ACTIVE = (
     "revoked_at IS NULL AND disabled_at IS NULL AND (expiry IS NULL OR expiry > :now)"
@@ -36,6 +37,12 @@ _EVENT = (
     "SELECT id, at, action, username, token_id, actor, actor_token, detail, writer, sequence"
     " FROM event"
 )
+# Whatever else happens to a user is rare, and has an index of its own: so one of all lines tells where a page begins.
+_ABOUT_TOKENS = (
+    "FROM event WHERE username = ? AND id NOT IN"
+    f" (SELECT id FROM event WHERE username = ? AND action NOT IN {TOKEN_ACTIONS})"
+)
+_LAST_ABOUT = "SELECT coalesce(max(id), 0) FROM event WHERE username = ?"
 _NAMED = f"{_USER} WHERE username = ?"
 _LARGEST = 2**63 - 1
 _OWNERS = 1024  # users that are kept while nothing changes
@@ -137,6 +144,28 @@ class Queries:
                 },
             ).fetchall()
         return Stretch(tuple(starmap(Event, rows)), results, str(last_event))
+
+    def about_tokens(self, user: str, listing: Listing) -> Stretch[Event]:
+        """A stretch of the audit lines about a user's tokens, of `model.TOKEN_ACTIONS` alone."""
+        values: list[int | str] = [user, user]
+
+        def bind(value: int | str) -> str:
+            values.append(value)
+            return "?"
+
+        matching = _ABOUT_TOKENS
+        if listing.where is not None:
+            condition = conditions.where(listing.where, bind, conditions.EVENTS)
+            matching += f" AND {condition}"
+        order = conditions.order(listing, conditions.EVENTS)
+        with self._snapshot():
+            last = self.connection.execute(_LAST_ABOUT, (user,)).get
+            results = self.connection.execute(f"SELECT count(*) {matching}", values).get
+            rows = self.connection.execute(
+                f"{_EVENT.replace(' FROM event', '')} {matching} ORDER BY {order} LIMIT ? OFFSET ?",
+                [*values, listing.limit, listing.offset],
+            ).fetchall()
+        return Stretch(tuple(starmap(Event, rows)), results, str(last))
 
     def event(self, event_id: int) -> Event | None:
         """The audit line of that id."""

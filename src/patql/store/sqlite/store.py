@@ -101,6 +101,11 @@ class SqliteStore:
         with translated(self._path):
             return self._reads().latest(user, offset, limit)
 
+    def about_tokens(self, user: str, listing: Listing) -> Stretch[Event]:
+        """A stretch of the audit lines about a user's tokens, of `model.TOKEN_ACTIONS` alone."""
+        with translated(self._path):
+            return self._reads().about_tokens(user, listing)
+
     def event(self, event_id: int) -> Event | None:
         """The audit line of that id."""
         with translated(self._path):
