@@ -13,7 +13,7 @@ from functools import partial
 
 from patql.api.api import WRITES, Api
 from patql.api.authorize import credential
-from patql.api.bodies import LIMIT
+from patql.api.bodies import limit
 from patql.api.identity import decide, vouch
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
@@ -60,7 +60,8 @@ class TokenEndpoints:
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         identity = await self._identity(scope)
-        request = await read(scope, receive, _path(scope), LIMIT)
+        path = _path(scope)
+        request = await read(scope, receive, path, limit(path))
         if request is None:
             return
         heard: list[Granted | Denied] = []
