@@ -54,7 +54,8 @@ def _half_done(
     attempts = Counter(token for token, each in endings(history) if each.act in REVOKES)
     groups = defaultdict[int, list[Operation]](list)
     for operation in history:
-        if operation.group and attempts[operation.target] <= 1:
+        happened = operation.outcome in HAPPENED
+        if operation.group and happened and attempts[operation.target] <= 1:
             groups[operation.group].append(operation)
     for parts in groups.values():
         done = {part.label in labels or part.target in revoked for part in parts}
