@@ -21,7 +21,8 @@ from typing import Any
 import apsw
 import msgspec
 
-from patql.api.api import Api, Report
+from patql import config
+from patql.api.api import Api, Report, Verify
 from patql.authority.authority import Authority
 from patql.authority.issue import Wanted
 from patql.compose import api_from_environment
@@ -44,15 +45,18 @@ ROWS = "SELECT id, scopes, created, label, handle, expiry FROM token WHERE uid =
 class Constant(Api):
     """An API that always says the same, and looks at nothing."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, real: Api, response: Response) -> None:
+        self.__dict__.update(real.__dict__)
         self._response = response
 
-    def handle(self, request: Request, report: Report | None = None) -> Response:
+    def handle(
+        self,
+        request: Request,
+        report: Report | None = None,
+        verify: Verify | None = None,
+    ) -> Response:
         """The one response."""
         return self._response
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 def constant() -> App:
@@ -61,21 +65,20 @@ def constant() -> App:
     credential = os.environ["BENCH_TOKEN"].encode()
     headers = [(b"authorization", b"Bearer " + credential)]
     response = api.handle(Request("GET", "/v4/profile", headers=headers))
-    api.close()
     if response.status != 200:
         raise RuntimeError(response.body.decode())
-    return App(Constant(response))
+    return App(Constant(api, response), config.read(os.environ))
 
 
-def fill(path: Path) -> list[str]:
-    """A database of TOKENS tokens of one user, and SENDERS of another, whose secrets are returned."""
+def fill(path: Path, tokens: int = TOKENS) -> list[str]:
+    """A database of so many tokens of one user, and SENDERS of another, whose secrets are returned."""
     with Authority(SqliteStore(path), SystemClock()) as authority:
 
         def make(user: str, count: int) -> list[str]:
             wanted = [Wanted(f"{user}-{n}", "*") for n in range(count)]
             return [one.secret.reveal() for one in authority.issue_many(user, wanted)]
 
-        return [make(BULK, TOKENS)[0], *make("sender", SENDERS)]
+        return [make(BULK, tokens)[0], *make("sender", SENDERS)]
 
 
 @contextmanager

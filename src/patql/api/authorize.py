@@ -25,6 +25,7 @@ PATH = b"/authorize"
 
 _UNDER = PATH + b"/"
 _SCOPES_AT = len(_UNDER)
+_AFTER = frozenset(b"/?")
 # All that is printable in ASCII but the space, which headers lose at their ends, and `%`, which begins what is encoded.
 _PLAIN = "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _QUOTED = 60  # characters of a gateway's URL that an answer repeats
@@ -53,24 +54,27 @@ def demands(policy: Policy) -> Callable[[bytes], Demand]:
     levels = policy.levels()
 
     @lru_cache(maxsize=1024)
-    def read(text: bytes) -> Demand:
-        return _read(text, levels)
+    def read(own: bytes) -> Demand:
+        text = own[_SCOPES_AT:]
+        if own.startswith(_UNDER):
+            return _scopes(text, levels)
+        return _of_query(text, levels) if text else ""
 
     def demand(target: bytes) -> Demand:
-        if target == PATH:
-            return ""
-        if target.startswith(_UNDER):
+        if target.startswith(_UNDER):  # the gateway's own part of it
             end = target.find(b"/", _SCOPES_AT)
-            asked = target[_SCOPES_AT:] if end < 0 else target[_SCOPES_AT:end]
-            return read(asked.partition(b"?")[0])
-        return _of_query(target.partition(b"?")[2], read)
+            own = target if end < 0 else target[:end]
+            return read(own.partition(b"?")[0])
+        return read(target)
 
     return demand
 
 
 def is_meant(target: bytes) -> bool:
     """Whether a request is one to `/authorize`, as the raw path and query have it."""
-    return target.startswith(PATH) and target[len(PATH) : len(PATH) + 1] in b"/?"
+    return target.startswith(PATH) and (
+        len(target) == len(PATH) or target[len(PATH)] in _AFTER
+    )
 
 
 def credential(headers: Headers) -> bytes | None:
@@ -87,24 +91,16 @@ def credential(headers: Headers) -> bytes | None:
     return token.strip() if scheme.lower() == b"bearer" else None
 
 
-def answer(verdict: Granted | Denied, required: str, handle: str) -> Answer:
+def answer(verdict: Granted | Denied, required: str) -> Answer:
     """What the gateway is told of a verdict.
 
     Args:
         verdict: the authority's.
         required: the scopes that it is about.
-        handle: the token's first 16 characters, which are public; empty for what is no token.
     """
     if isinstance(verdict, Granted):
-        return Answer(
-            200,
-            b"%bx-auth-token-id: %d\r\nx-auth-handle: %b\r\n"
-            % (
-                _identity(verdict.user, verdict.scopes),
-                verdict.token_id,
-                handle.encode(),
-            ),
-        )
+        token = f"x-auth-token-id: {verdict.token_id}\r\nx-auth-handle: {verdict.handle}\r\n"
+        return Answer(200, _identity(verdict.user, verdict.scopes) + token.encode())
     if verdict.reason is Reason.INSUFFICIENT_SCOPE:
         return Answer(403, _insufficient(required))
     return BAD_CREDENTIAL
@@ -122,14 +118,14 @@ def _insufficient(required: str) -> bytes:
     return f"www-authenticate: {challenge}\r\n".encode("ascii")
 
 
-def _of_query(query: bytes, read: Callable[[bytes], Demand]) -> Demand:
+def _of_query(query: bytes, levels: Mapping[str, tuple[str, ...]]) -> Demand:
     name, equals, value = query.partition(b"=")
     if name != b"scope" or not equals or b"&" in value:
         return _misdirected("the query of /authorize is scope=… and nothing else")
-    return read(value)
+    return _scopes(value, levels)
 
 
-def _read(text: bytes, levels: Mapping[str, tuple[str, ...]]) -> Demand:
+def _scopes(text: bytes, levels: Mapping[str, tuple[str, ...]]) -> Demand:
     """The scopes that a part of the URL says: with `+`, a comma or an encoded space between them."""
     said = unquote_to_bytes(text).decode(errors="replace")
     words = said.replace("+", " ").replace(",", " ").split(" ")

@@ -15,7 +15,7 @@ from patql.api import headers
 from patql.api.authorize import credential
 from patql.api.bodies import LIMIT
 from patql.authority.authority import Authority
-from patql.authority.model import Denied, Granted, Role
+from patql.authority.model import Denied, Granted, Reason, Role
 from patql.kernel.http import Headers, Request, Response
 
 INTROSPECT = "/oauth/introspect"
@@ -106,14 +106,15 @@ class OAuth:
         return Response(200, headers.PLAIN, _encode(self._active(verdict)))
 
     def _active(self, granted: Granted) -> Active:
-        kept = self._authority.get(granted.user, granted.token_id)
+        number = granted.token_id
+        kept = None if number is None else self._authority.get(granted.user, number)
         return Active(
             active=True,
             token_type="Bearer",  # noqa: S106  (a scheme, not a secret)
             scope=granted.scopes,
             username=granted.user,
             sub=str(granted.uid),
-            jti=str(granted.token_id),
+            jti=str(number),
             exp=granted.expiry,
             iat=None if kept is None else kept.created,
         )
@@ -124,8 +125,8 @@ class OAuth:
         if isinstance(token, Response):
             return token
         verdict = verify(token, ())
-        if isinstance(verdict, Granted):
-            self._authority.revoke(verdict.user, verdict.token_id)
+        if isinstance(verdict, Granted) or verdict.reason is not Reason.UNKNOWN:
+            self._authority.revoke_presented(token)
         sent = [pair for pair in headers.PLAIN if pair not in headers.JSON]
         return Response(200, sent)
 

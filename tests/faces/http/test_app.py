@@ -2,34 +2,59 @@
 
 import asyncio
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from patql.api.api import Api
-from patql.faces.http.access_log import FULL, AccessLog
+from patql.api.api import Api, Verify
+from patql.api.authorize import credential
+from patql.authority.authority import Authority
+from patql.catalog.load import builtin
+from patql.config import Settings
+from patql.faces.http.access_log import FULL, AccessLog, shown
 from patql.faces.http.app import App, to_stderr
-from patql.kernel.clock import ManualClock
+from patql.kernel.clock import ManualClock, SystemClock
 from patql.kernel.errors import Code, PatqlError
-from patql.kernel.http import Request, Response
+from patql.kernel.http import Headers, Request, Response
+from patql.store.sqlite import SqliteStore
 
 SECRET = "pql_" + "a1B2" * 15
 Message = MutableMapping[str, Any]
+Making = Callable[[Exception], tuple[App, list[bytes]]]
 
 
 class Failing(Api):
     """An API that meets an error in every request."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, folder: Path, error: Exception) -> None:
+        authority = Authority(SqliteStore(folder / "tokens.db"), SystemClock())
+        super().__init__(authority, builtin("linode"), b"{}")
         self.error = error
         self.closed = False
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request, verify: Verify) -> Response:
         raise self.error
 
     def close(self) -> None:
         self.closed = True
+        super().close()
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Iterator[Making]:
+    """Makes an application whose API meets an error, and says what it writes."""
+    made: list[App] = []
+
+    def make(error: Exception) -> tuple[App, list[bytes]]:
+        written: list[bytes] = []
+        settings = Settings(data_dir=tmp_path)
+        made.append(App(Failing(tmp_path, error), settings, write=written.append))
+        return made[0], written
+
+    yield make
+    made[0].close()
 
 
 def scope(method: str = "GET") -> Message:
@@ -38,6 +63,7 @@ def scope(method: str = "GET") -> Message:
         "type": "http",
         "method": method,
         "path": "/v4/profile",
+        "raw_path": b"/v4/profile",
         "query_string": b"",
         "headers": [],
         "scheme": "http",
@@ -61,10 +87,9 @@ def run(app: App, scope: Message, *received: Message) -> list[Message]:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_unexpected_error(method: str) -> None:
+def test_unexpected_error(failing: Making, method: str) -> None:
     """An unexpected error is written down with where it happened, without the secrets in it."""
-    written: list[bytes] = []
-    app = App(Failing(ValueError(f"bad {SECRET}")), written.append)
+    app, written = failing(ValueError(f"bad {SECRET}"))
     sent = run(app, scope(method))
     assert [message["type"] for message in sent] == [
         "http.response.start",
@@ -77,26 +102,25 @@ def test_unexpected_error(method: str) -> None:
     assert SECRET not in text
 
 
-def test_known_error() -> None:
+def test_known_error(failing: Making) -> None:
     """An error that has a name is one line."""
-    written: list[bytes] = []
-    app = App(Failing(PatqlError(Code.UNAVAILABLE, "disk full")), written.append)
+    app, written = failing(PatqlError(Code.UNAVAILABLE, "disk full"))
     run(app, scope())
     assert written == [b"unavailable: disk full\n"]
 
 
-def test_client_gone() -> None:
+def test_client_gone(failing: Making) -> None:
     """Nothing is done, nor said, where the client went before its body had come."""
-    app = App(Failing(ValueError()), lambda _: None)
+    app, _ = failing(ValueError())
     part = {"type": "http.request", "body": b"{", "more_body": True}
     assert run(app, scope("POST"), part, {"type": "http.disconnect"}) == []
 
 
-def test_life() -> None:
+def test_life(tmp_path: Path) -> None:
     """The application starts and stops with the server; at the end its log is written and its API closed."""
     written: list[bytes] = []
-    api = Failing(PatqlError(Code.UNAVAILABLE, "disk full"))
-    app = App(api, written.append)
+    api = Failing(tmp_path, PatqlError(Code.UNAVAILABLE, "disk full"))
+    app = App(api, Settings(data_dir=tmp_path), write=written.append)
     run(app, scope())
     sent = run(
         app,
@@ -109,11 +133,11 @@ def test_life() -> None:
         "lifespan.shutdown.complete",
     ]
     assert api.closed
-    assert b" - - GET /v4/profile 503 " in written[-1]
+    assert b" unix - GET /v4/profile 503 " in written[-1]
 
 
 @pytest.mark.parametrize(
-    ("authorization", "shown"),
+    ("authorization", "expected"),
     [
         (f"Bearer {SECRET}", SECRET[:16]),
         (f"bearer  {SECRET} ", SECRET[:16]),
@@ -126,15 +150,10 @@ def test_life() -> None:
         ("", "-"),
     ],
 )
-def test_shown_of_a_token(authorization: str, shown: str) -> None:
+def test_shown_of_a_token(authorization: str, expected: str) -> None:
     """Of what has a token's shape 16 characters are shown, of anything else nothing."""
-    written: list[bytes] = []
-    log = AccessLog(written.append, ManualClock(0))
-    headers = [(b"host", b"x"), (b"authorization", authorization.encode())]
-    log.add("::1", headers, "GET", "/", 200, 7)
-    log.flush()
-    expected = f"1970-01-01T00:00:00 ::1 {shown} GET / 200 7\n"
-    assert b"".join(written).decode() == expected
+    headers: Headers = [(b"host", b"x"), (b"authorization", authorization.encode())]
+    assert shown(credential(headers)) == expected
 
 
 @pytest.mark.parametrize(
@@ -152,7 +171,7 @@ def test_path_on_one_line(path: str, shown: str) -> None:
     """Whatever a path holds, its line is one line with six spaces in it."""
     written: list[bytes] = []
     log = AccessLog(written.append, ManualClock(0))
-    log.add("::1", [], "GET", path, 404, 0)
+    log.add("::1", "-", "GET", path, 404, 0)
     log.flush()
     (line,) = b"".join(written).decode().splitlines()
     assert line.split(" ") == [
@@ -186,14 +205,14 @@ def test_lines_are_gathered() -> None:
     """Lines are written many at once: when told to, and when there are many."""
     written: list[bytes] = []
     log = AccessLog(written.append, ManualClock(0))
-    firsts = [log.add("::1", [], "GET", "/", 200, 0) for _ in range(3)]
+    firsts = [log.add("::1", "-", "GET", "/", 200, 0) for _ in range(3)]
     assert firsts == [True, False, False]
     assert not written
     log.flush()
     assert len(written) == 1
     log.flush()
     assert len(written) == 1
-    assert log.add("::1", [], "GET", "/", 200, 0)
+    assert log.add("::1", "-", "GET", "/", 200, 0)
     while len(written) == 1:
-        log.add("::1", [], "GET", "/", 200, 0)
+        log.add("::1", "-", "GET", "/", 200, 0)
     assert len(written[1]) > FULL

@@ -3,13 +3,22 @@
     2027-01-31T12:00:00 192.0.2.7 pql_8Jk2Qd9Rw0Xz GET /v4/profile 200 345
 
 Time in UTC, client, the token's first 16 characters, method, path, status, bytes of the answer's body; `-` stands for
-what there isn't. Bodies and query strings never come here, and secrets in a path are cut.
+what there isn't. As JSON, a line is an object with the same, and with how long it took and the request's id:
+
+    {"time":"2027-01-31T12:00:00","level":"info","event":"request","client":"192.0.2.7","method":"GET", …}
+
+Bodies and query strings never come here, and secrets in a path are cut.
 """
 
+import logging
+import os
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import count
+
+import msgspec
 
 from patql.kernel.clock import Clock, to_wire
-from patql.kernel.http import Headers
 from patql.kernel.secrets import SHOWN, redact
 
 FULL = 3 * 1024
@@ -20,6 +29,24 @@ With one more line it is less than 4,096 bytes, so that lines of several workers
 
 _SHORTEST_TOKEN = 48  # of anything shorter, 16 characters may be too much of it
 _LONGEST_PATH = 500
+_LONGEST_ID = 64
+
+
+class Line(msgspec.Struct, omit_defaults=True):
+    """A line of the log as JSON."""
+
+    time: str
+    level: str
+    event: str
+    message: str | None = None
+    client: str | None = None
+    method: str | None = None
+    path: str | None = None
+    status: int | None = None
+    bytes: int | None = None
+    duration_ms: float | None = None
+    handle: str | None = None
+    request_id: str | None = None
 
 
 class AccessLog:
@@ -28,45 +55,67 @@ class AccessLog:
     Args:
         write: takes the lines as bytes.
         clock: where the present comes from.
+        json: write objects.
     """
 
-    def __init__(self, write: Callable[[bytes], object], clock: Clock) -> None:
+    def __init__(
+        self, write: Callable[[bytes], object], clock: Clock, *, json: bool = False
+    ) -> None:
         self._write = write
         self._clock = clock
+        self._json = json
         self._lines: list[str] = []
         self._size = 0
         self._second = -1
         self._time = ""
+        self._ids = count(1)
+        self._process = os.urandom(6).hex()
 
     def add(
         self,
         client: str,
-        headers: Headers,
+        handle: str,
         method: str,
         path: str,
         status: int,
         size: int,
+        seconds: float = 0.0,
+        request_id: str = "",
     ) -> bool:
-        """Note a request; whether it is the first since the last `flush`.
+        """Note a request that was answered; whether it is the first since the last `flush`.
 
         Args:
             client: its address.
-            headers: the request's, of which only Authorization is looked at.
+            handle: the first 16 characters of its token; `-` for none.
             method: as it was sent.
             path: decoded, without the query.
             status: the answer's.
             size: bytes of the answer's body.
+            seconds: how long it took here.
+            request_id: the one that a proxy of ours gave it; empty for none.
         """
-        second = int(self._clock.now())
-        if second != self._second:
-            self._second, self._time = second, to_wire(second)
-        line = f"{self._time} {client} {_handle(headers)} {method} {_path(path)} {status} {size}\n"
+        path = _shown_path(path)
+        if self._json:
+            line = self._object(
+                client, handle, method, path, status, size, seconds, request_id
+            )
+        else:
+            line = f"{self._now()} {client} {handle} {method} {path} {status} {size}\n"
         self._lines.append(line)
         self._size += len(line)
         if self._size > FULL:
             self.flush()
             return False
         return len(self._lines) == 1
+
+    def tell(self, level: str, event: str, message: str) -> None:
+        """Write at once of something that happened, secrets cut; as it is, or as an object."""
+        message = redact(message)
+        if self._json:
+            line = Line(self._now(), level, event, message=message.rstrip("\n"))
+            self._write(msgspec.json.encode(line) + b"\n")
+        else:
+            self._write(message.encode(errors="backslashreplace"))
 
     def flush(self) -> None:
         """Write what was gathered."""
@@ -75,24 +124,73 @@ class AccessLog:
             self._lines.clear()
             self._size = 0
 
+    def _object(
+        self,
+        client: str,
+        handle: str,
+        method: str,
+        path: str,
+        status: int,
+        size: int,
+        seconds: float,
+        request_id: str,
+    ) -> str:
+        line = Line(
+            self._now(),
+            "error" if status >= 500 else "info",
+            "request",
+            client=client,
+            method=method,
+            path=path,
+            status=status,
+            bytes=size,
+            duration_ms=round(seconds * 1000, 3),
+            handle=None if handle == "-" else handle,
+            request_id=_id(request_id) or f"{self._process}-{next(self._ids)}",
+        )
+        return msgspec.json.encode(line).decode() + "\n"
 
-def _handle(headers: Headers) -> str:
-    """What may be shown of the token that was sent."""
-    for name, value in headers:
-        if name == b"authorization":
-            token = value[7:].strip()
-            if value[:7].lower() == b"bearer " and _is_token(token):
-                return token[:SHOWN].decode("ascii")
-            return "-"
+    def _now(self) -> str:
+        second = int(self._clock.now())
+        if second != self._second:
+            self._second, self._time = second, to_wire(second)
+        return self._time
+
+
+class Told(logging.Handler):
+    """Takes what libraries log, so that all that is written has one form."""
+
+    def __init__(self, log: AccessLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it."""
+        self._log.tell(record.levelname.lower(), "server", f"{self.format(record)}\n")
+
+
+def shown(secret: bytes | None) -> str:
+    """What may be shown of a token that was sent; `-` for what isn't one."""
+    if (
+        secret
+        and len(secret) >= _SHORTEST_TOKEN
+        and secret.replace(b"_", b"").isalnum()
+    ):
+        return secret[:SHOWN].decode("ascii")
     return "-"
 
 
-def _is_token(text: bytes) -> bool:
-    return len(text) >= _SHORTEST_TOKEN and text.replace(b"_", b"").isalnum()
-
-
-def _path(path: str) -> str:
+@lru_cache(maxsize=1024)
+def _shown_path(path: str) -> str:
     """A path on one line and in one word, without secrets."""
     if not (path.isascii() and path.isprintable() and " " not in path):
         path = path.encode("unicode_escape").decode("ascii").replace(" ", "\\x20")
     return redact(path)[:_LONGEST_PATH] if len(path) >= _SHORTEST_TOKEN else path
+
+
+def _id(given: str) -> str:
+    """An id that can be one; anything else isn't taken."""
+    plain = given.replace("-", "").replace("_", "").replace(".", "")
+    if len(given) > _LONGEST_ID or not (plain.isascii() and plain.isalnum()):
+        return ""
+    return redact(given)

@@ -1,44 +1,50 @@
 """The API as an ASGI application.
 
-Reads run on the loop, since they wait for nothing. Writes wait for the disk, so they run in threads: those that are
-under way together share one commit.
+Reads run on the loop where they wait for nothing but a local file. Writes wait for the disk, so they run in threads: those
+that are under way together share one commit. A store that is reached over a network is asked in threads for everything but
+verdicts, which have a way of their own.
 """
 
 import asyncio
 import os
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from time import perf_counter
 
-from patql.api.api import WRITES, Api
-from patql.api.bodies import LIMIT
-from patql.faces.http.access_log import AccessLog
-from patql.kernel.clock import SystemClock
-from patql.kernel.errors import PatqlError
-from patql.kernel.http import Request, Response
-from patql.kernel.secrets import redact
+from patql import config
+from patql.api import authorize, headers, problems
+from patql.api.api import WRITES, Api, Verify
+from patql.api.bodies import limit
+from patql.authority.model import Denied, Granted
+from patql.config import Settings
+from patql.faces.http.access_log import shown
+from patql.faces.http.desk import Desk, memory
+from patql.faces.http.gate import ALWAYS, Gate
+from patql.faces.http.limits import Standing
+from patql.faces.http.memory import Memory
+from patql.kernel import asgi
+from patql.kernel.asgi import Message, Receive, Send
+from patql.kernel.clock import Clock, SystemClock
+from patql.kernel.errors import PatqlError, Problem
+from patql.kernel.http import Headers, Request, Response
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+THREADS = 32
+"""How many requests may wait for the store at once."""
+FLUSH = 5.0
+"""How long uses may wait to be kept, in seconds."""
+TOO_MANY = "Too many requests"
 
-WRITERS = 32
-"""How many writes may be under way at once."""
-LOG_DELAY = 0.2
-"""How long a line of the access log may wait to be written, in seconds."""
-
-_BODIED = frozenset({"POST", "PUT"})
 # Only over TLS: it means nothing elsewhere, and must not be sent there (RFC 6797, section 7.2).
-_HSTS = (b"strict-transport-security", b"max-age=31536000")
+HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
-def application() -> "App":
+def application(shared: Memory | None = None, workers: int = 1) -> "App":
     """The application that the environment's settings describe; uvicorn's workers call this."""
     from patql.compose import api_from_environment
 
-    return App(api_from_environment())
+    return App(api_from_environment(), config.read(os.environ), shared, workers)
 
 
 def to_stderr(text: bytes) -> None:
@@ -53,80 +59,172 @@ class App:
 
     Args:
         api: what answers; it is closed with the application.
+        settings: limits, proxies, and the form of the log.
+        shared: the memory of all workers; omitted where there is one.
+        workers: how many there are.
         write: takes log lines.
+        clock: where the present comes from.
     """
 
     def __init__(
         self,
         api: Api,
+        settings: Settings,
+        shared: Memory | None = None,
+        workers: int = 1,
         write: Callable[[bytes], object] = to_stderr,
+        clock: Clock | None = None,
     ) -> None:
         self._api = api
-        self._write = write
-        self._log = AccessLog(write, SystemClock())
-        self._writers = ThreadPoolExecutor(WRITERS, "patql-write")
+        self.desk = Desk(
+            api.authority,
+            settings,
+            shared or memory(workers),
+            workers,
+            api.templates,
+            write,
+            clock or SystemClock(),
+        )
+        self.gate = Gate(self.desk, self._report)
+        self.inline = api.authority.inline
+        self._threads = ThreadPoolExecutor(THREADS, "patql-store")
 
     def close(self) -> None:
         """Finish what is being written, and let go of everything; the application can't be used afterwards."""
-        self._writers.shutdown()
-        self._log.flush()
+        self._threads.shutdown()
+        self._keep_uses()
+        self.desk.close()
         self._api.close()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
         if scope["type"] == "http":
+            if scope["raw_path"].startswith(authorize.PATH):
+                target = scope["raw_path"]
+                if scope["query_string"]:
+                    target += b"?" + scope["query_string"]
+                if authorize.is_meant(target):
+                    await self._authorize(target, scope, send)
+                    return
             await self._http(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        begun = perf_counter()
         method: str = scope["method"]
-        body = await _body(receive) if method in _BODIED else b""
-        if body is None:
+        path: str = scope["path"]
+        request = await asgi.read(scope, receive, path, limit(path))
+        if request is None:
             return
-        query = scope["query_string"].decode("latin-1")
-        request = Request(method, scope["path"], query, scope["headers"], body)
+        peer = scope["client"]
+        client = self.desk.client(peer and peer[0], request.headers)
+        response = await self._response(request, client)
+        further: Headers = [HSTS] if scope["scheme"] == "https" else []
+        await asgi.respond(send, method, response, further)
         if method in WRITES:
+            self.desk.metrics.write(response.status)
+        self.desk.note(
+            self._api.template(request.path),
+            client,
+            shown(authorize.credential(request.headers)),
+            method,
+            request.path,
+            response.status,
+            len(response.body),
+            perf_counter() - begun,
+            (request.header(b"x-request-id") or b"").decode("latin-1"),
+        )
+
+    async def _response(self, request: Request, client: str) -> Response:
+        now = self.desk.now()
+        secret = authorize.credential(request.headers)
+        standing, too_far = self.desk.limited(client, secret, now)
+        if standing is not None and too_far:
+            return _too_many(standing, now)
+        heard: list[tuple[Granted | Denied, bytes]] = []
+        verify = await self._verifier(request, heard)
+        if self.inline and request.method not in WRITES:
+            response = self._api.handle(request, self._report, verify)
+        else:
             loop = asyncio.get_running_loop()
             response = await loop.run_in_executor(
-                self._writers, self._api.handle, request, self._report
+                self._threads, self._api.handle, request, self._report, verify
             )
-        else:
-            response = self._api.handle(request, self._report)
-        headers = response.headers
-        if response.status != 204 and method != "HEAD":
-            headers = [*headers, (b"content-length", b"%d" % len(response.body))]
-        if scope["scheme"] == "https":
-            headers = [*headers, _HSTS]
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status,
-                "headers": headers,
-            }
+        for verdict, presented in heard:
+            self.desk.tell(verdict, presented, client, now)
+        if standing is None:
+            return response
+        return Response(
+            response.status,
+            [*response.headers, *_pairs(standing.lines())],
+            response.body,
         )
-        await send({"type": "http.response.body", "body": response.body})
-        self._note(scope, response)
+
+    async def _verifier(
+        self, request: Request, heard: list[tuple[Granted | Denied, bytes]]
+    ) -> Verify:
+        """What gives the API its verdicts; each is added to `heard`."""
+        authority = self._api.authority
+        known: Granted | Denied | PatqlError | None = None
+        asked = None if self.inline else self._api.asks(request)
+        if asked is not None:
+            try:
+                known = await authority.verify_async(*asked)
+            except PatqlError as error:
+                known = error
+
+        def verify(secret: bytes, needs: Sequence[str]) -> Granted | Denied:
+            if isinstance(known, PatqlError):
+                raise known
+            if known is not None and asked == (secret, needs):
+                verdict = known
+            else:
+                verdict = authority.verify(secret, needs)
+            heard.append((verdict, secret))
+            return verdict
+
+        return verify
+
+    async def _authorize(self, target: bytes, scope: Message, send: Send) -> None:
+        peer, sent = scope["client"], scope["headers"]
+        client = self.desk.client(peer and peer[0], sent)
+        if self.inline:
+            answer = self.gate.answer(target, sent, scope["method"], client)
+        else:
+            answer = await self.gate.answer_async(target, sent, scope["method"], client)
+        headers = _pairs(ALWAYS + answer.lines)
+        if scope["scheme"] == "https":
+            headers.append(HSTS)
+        start = {"type": "http.response.start", "status": answer.status}
+        await send({**start, "headers": headers})
+        await send({"type": "http.response.body"})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
+        beside = asyncio.create_task(self._work_beside())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        beside.cancel()
         self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _note(self, scope: Message, response: Response) -> None:
-        client = scope["client"]
-        first = self._log.add(
-            client[0] if client else "-",
-            scope["headers"],
-            scope["method"],
-            scope["path"],
-            response.status,
-            len(response.body),
-        )
-        if first:
-            asyncio.get_running_loop().call_later(LOG_DELAY, self._log.flush)
+    async def _work_beside(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(FLUSH)
+            self.desk.metrics.process()
+            await loop.run_in_executor(self._threads, self._keep_uses)
+
+    def _keep_uses(self) -> None:
+        """Keep when tokens were last used; what can't be kept is lost, and only told."""
+        uses = self.desk.uses.take()
+        if not uses:
+            return
+        try:
+            self._api.authority.use(uses)
+        except PatqlError as error:
+            self._report(error)
 
     def _report(self, error: Exception) -> None:
         """Tell what a client isn't told; of a failure that has a name, its name is enough."""
@@ -134,16 +232,22 @@ class App:
             told = f"{error.code}: {error}\n"
         else:
             told = "".join(traceback.format_exception(error))
-        self._write(redact(told).encode(errors="backslashreplace"))
+        self.desk.log.tell("error", "failure", told)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """A request's body, or as much of one that is too long as shows that it is; None where the client has gone."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if len(body) > LIMIT or not message.get("more_body", False):
-            return bytes(body)
+def _too_many(standing: Standing, now: float) -> Response:
+    sent = [
+        *headers.PLAIN,
+        *_pairs(standing.lines()),
+        (b"retry-after", b"%d" % standing.wait(now)),
+    ]
+    return Response(429, sent, problems.body([Problem(TOO_MANY)]))
+
+
+def _pairs(lines: bytes) -> Headers:
+    """Header lines as pairs."""
+    pairs: Headers = []
+    for line in lines.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b": ")
+        pairs.append((name, value))
+    return pairs

@@ -1,18 +1,41 @@
-"""The connection: uvicorn's, except that what it refuses by itself is refused as the API does, and heads end.
+"""The connection: uvicorn's, but for three things.
 
-A head is a request's line and headers. The parser puts one together piece by piece, which takes time that grows with
-the square of its length, and does so for anyone: so one that doesn't end is refused while it is short.
+What it refuses by itself is refused as the API does, and heads end. A head is a request's line and headers. The parser
+puts one together piece by piece, which takes time that grows with the square of its length, and does so for anyone: so one
+that doesn't end is refused while it is short.
+
+`/authorize` is answered where its request has been read, in the parser's own callback, with one write: no task, no scope,
+no events. Whatever is odd about a request (a body, others that wait, a client that reads too slowly) is left to uvicorn
+and the application, which answer the same.
+
+A worker that is told to go goes on listening to the connections that it has for a moment: a client may have sent a request
+before it could know.
 """
 
+# pyright: reportUnnecessaryComparison=false, reportOptionalMemberAccess=false, reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (uvicorn declares what is None before the first request, and after the last, as if it never were)
+
+import asyncio
 from http import HTTPStatus
+from typing import Any, cast
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
-from patql.api import headers, problems
+from patql.api import authorize, headers, problems
+from patql.faces.http.app import HSTS, App
 from patql.kernel.errors import Problem
+from patql.kernel.http import Headers
 
 HEAD_LIMIT = 64 * 1024
 """How long a head may be, in bytes, beyond the piece that it begins in."""
+LINGER = 1.0
+"""How long a connection may still bring a request once its worker is to go, in seconds."""
+
+_HSTS = b"%b: %b\r\n" % HSTS
+_CLOSE = b"connection: close\r\n\r\n"
+_END = b"\r\n"
 
 
 class Protocol(HttpToolsProtocol):
@@ -20,12 +43,46 @@ class Protocol(HttpToolsProtocol):
 
     _in_head = False
     _head = 0
+    _is_quick = False
+    _is_leaving = False
+    _answered = 0.0
+    _idle: asyncio.TimerHandle | None = None
+    _peer: str | None = None
+    _stranger: str | None = None
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        app = cast("object", config.loaded_app)
+        self._desk = app.desk if isinstance(app, App) else None
+        self._gate = app.gate if isinstance(app, App) and app.inline else None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody has come: a proxy of ours, or a stranger, whose address is its own whatever it says."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._peer = self.client and self.client[0]
+        if self._desk is not None and not self._desk.is_proxy(self._peer):
+            self._stranger = self._desk.client(self._peer, [])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        super().connection_lost(exc)
+        if self._idle is not None:
+            self._idle.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of what a client sends."""
-        unfinished = self.headers if self._in_head else None
+        if not self._in_head:
+            super().data_received(data)
+            return
+        unfinished = self.headers
         super().data_received(data)
-        if unfinished is None or not self._in_head or unfinished is not self.headers:
+        if not self._in_head or unfinished is not self.headers:
             return
         self._head += len(data)
         if self._head > HEAD_LIMIT and not self.transport.is_closing():
@@ -34,18 +91,122 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins: each has a head of its own, in a list of its own."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._in_head = True
         self._head = 0
+        self._is_quick = False
 
     def on_headers_complete(self) -> None:
         """Its head has ended."""
         self._in_head = False
-        super().on_headers_complete()
+        if authorize.is_meant(self.url) and self._is_plain():
+            self._is_quick = True
+        else:
+            self._leave_to_application()
+
+    def on_body(self, body: bytes) -> None:
+        """It has a body."""
+        if self._is_quick:
+            self._is_quick = False
+            self._leave_to_application()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """It has ended."""
+        if self._is_quick:
+            self._answer()
+        else:
+            super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The worker is to go: what is under way is finished, and what may be on its way already is waited for."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            super().shutdown()
+            return
+        self._is_leaving = True
+        self.loop.call_later(LINGER, self._leave)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what isn't HTTP."""
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _is_plain(self) -> bool:
+        """Whether nothing comes before the request, and nothing but its end after its head."""
+        cycle = self.cycle
+        return (
+            self._gate is not None
+            and (cycle is None or cycle.response_complete)
+            and not self.pipeline
+            and not self.flow.write_paused
+            and not self.expect_100_continue
+            and not self.parser.should_upgrade()
+            and b"#" not in self.url
+        )
+
+    def _leave_to_application(self) -> None:
+        """Let uvicorn take the request from where it begins."""
+        url, sent, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url = url
+        self.headers.extend(sent)
+        self.expect_100_continue = expects
+        super().on_headers_complete()
+        if self._is_leaving and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def _answer(self) -> None:
+        gate, transport = self._gate, self.transport
+        if gate is None or self._desk is None or transport.is_closing():
+            return
+        sent = self.headers
+        client = self._stranger or self._desk.client(self._peer, sent)
+        method = self.parser.get_method().decode("ascii")
+        answer = gate.answer(self.url, sent, method, client)
+        head = gate.head(answer.status, self.server_state.default_headers)
+        if self.scheme == "https":
+            head += _HSTS
+        if self._keeps(sent):
+            transport.write(head + answer.lines + _END)
+            self._answered = self.loop.time()
+            if self._idle is None:
+                self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
+        else:
+            transport.write(head + answer.lines + _CLOSE)
+            transport.close()
+
+    def _keeps(self, sent: Headers) -> bool:
+        """Whether the connection stays: as uvicorn has it, never one of HTTP 1.0, even if that asks for it."""
+        if self._is_leaving or not self.parser.should_keep_alive():
+            return False
+        for name, _ in sent:
+            if name == b"connection":
+                return self.parser.get_http_version() != "1.0"
+        return True
+
+    def _look(self) -> None:
+        """Close the connection if it has been idle for as long as one may be; else look again when it might have."""
+        self._idle = None
+        if self.transport.is_closing():
+            return
+        quiet = self.loop.time() - self._answered
+        is_busy = self._in_head or (
+            self.cycle is not None and not self.cycle.response_complete
+        )
+        left = self.timeout_keep_alive if is_busy else self.timeout_keep_alive - quiet
+        if left <= 0:
+            if self.timeout_keep_alive_task is None:
+                self.transport.close()
+            return
+        self._idle = self.loop.call_later(left, self._look)
+
+    def _leave(self) -> None:
+        """Close the connection, unless it has brought something that is under way."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         body = problems.body([Problem(reason)])
