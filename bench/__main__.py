@@ -40,7 +40,7 @@ def _line(result: dict[str, Any]) -> str:
     bar = "no bar" if result["bar"] is None else f"bar {result['bar']:g}"
     verdict = "  " if _passes(result) else "✗ "
     return (
-        f"{verdict}{result['ratio']:6.2f} x ({bar})  {result['what']}: {result['value']:.4g} {result['unit']}\n"
+        f"{verdict}{result['ratio']:6.3g} x ({bar})  {result['what']}: {result['value']:.4g} {result['unit']}\n"
         f"{'':24}against {result['against']}: {result['baseline']:.4g} {result['unit']}"
     )
 

@@ -37,7 +37,7 @@ def _answer(connection: socket.socket) -> bool:
     """Read one answer to its end; whether it is a 200."""
     data = connection.recv(1 << 18)
     head, _, body = data.partition(b"\r\n\r\n")
-    length = int(head.rpartition(b"content-length: ")[2].split(b"\r\n")[0])
+    length = int(head.lower().rpartition(b"content-length: ")[2].split(b"\r\n")[0])
     missing = length - len(body)
     while missing > 0:
         missing -= len(connection.recv(missing))

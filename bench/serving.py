@@ -1,6 +1,7 @@
 """A server of made-up rows on one core, and a client on another."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -35,6 +36,26 @@ def on_core(core: int) -> Generator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def free_port() -> int:
+    """A port that nobody listens on, for a server that wants to be told one."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def await_listener(address: str | tuple[str, int]) -> None:
+    """Wait until a server listens on a unix socket or a port; one that can't start tells why, and is given up after a minute."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    until = time.monotonic() + 60
+    while True:
+        try:
+            with socket.socket(family) as one:
+                return one.connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager

@@ -107,18 +107,21 @@ def _database(count: int) -> Path:
 def _fill(connection: apsw.Connection, count: int) -> None:
     execute = connection.execute
     execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").fetchall()
-    indices = execute(
-        "SELECT name, sql FROM sqlite_schema"
-        " WHERE type = 'index' AND tbl_name = 'token' AND sql IS NOT NULL"
-    ).fetchall()
-    names = [name for _, name, *_ in execute("PRAGMA table_info(token)")]
+    indices = {
+        str(name): str(sql)
+        for name, sql in execute(
+            "SELECT name, sql FROM sqlite_schema"
+            " WHERE type = 'index' AND tbl_name = 'token' AND sql IS NOT NULL"
+        )
+    }
+    names = [str(name) for _, name, *_ in execute("PRAGMA table_info(token)")]
     own = {
         "handle": f"printf('pql_%012x', n * {16**12 // count})",
         "digest": "randomblob(32)",
         "id": "n + 2",
     }
     execute("BEGIN IMMEDIATE")
-    for name, _ in indices:
+    for name in indices:
         execute(f"DROP INDEX {name}")
     execute(
         f"WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < {count - 1}),"
@@ -132,7 +135,7 @@ def _fill(connection: apsw.Connection, count: int) -> None:
         execute(
             "UPDATE token SET digest = ? WHERE handle = ?", (digest, _handle(n, count))
         )
-    for _, sql in indices:
+    for sql in indices.values():
         execute(sql)
     execute("COMMIT")
     execute("PRAGMA journal_mode = WAL").fetchall()
