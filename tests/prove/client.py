@@ -9,12 +9,14 @@ import msgspec
 from tests.prove.fleet import Server
 from tests.prove.history import TRUSTED, Act, Operation, Outcome
 from tests.prove.recorder import Recorder
+from tests.prove.setup import FOUNDERS_TOKEN
 from tests.prove.tokens import Known, Tokens
-from tests.prove.wording import Created, Product, Several
+from tests.prove.wording import Created, Several
 
 _AWAY = 0.02  # seconds to wait after a door that did nothing
 _LIVES = range(5, 20)  # seconds that a token has, where it expires
 _SEVERAL = range(2, 8)
+_AGAIN = 3  # times that a request is sent again whose answer was lost
 _serial = count(1)
 
 
@@ -100,10 +102,23 @@ class Client:
         return seen.outcome
 
     async def _issue_many(self) -> Outcome:
-        server, acting = self._batching(), self._good()
-        secret, by = self._presented(server, acting)
+        """Several tokens in one request, which is sent again where the answer is lost."""
+        acting = self._good()
         labels = [f"label-{next(_serial)}" for _ in range(self._several())]
-        request = server.wording.issue_many(secret, acting.user, labels)
+        key = f"key-{self._chance.getrandbits(128):032x}"
+        server = self._server()
+        outcome = await self._issue_these(server, acting, labels, key)
+        for _ in range(_AGAIN if not server.trusts else 0):
+            if outcome is Outcome.UNKNOWN:
+                server = self._chance.choice([s for s in self._servers if not s.trusts])
+                outcome = await self._issue_these(server, acting, labels, key)
+        return outcome
+
+    async def _issue_these(
+        self, server: Server, acting: Known, labels: list[str], key: str
+    ) -> Outcome:
+        secret, by = self._presented(server, acting)
+        request = server.wording.issue_many(secret, acting.user, labels, key)
         seen, answer = await self._recorder.ask(
             self._number, server, Act.ISSUE, request, by=by, target=0, user=acting.user
         )
@@ -172,7 +187,7 @@ class Client:
         targets = [first]
         if not cascade:
             targets += self._tokens.take_beside(first, self._several())
-        server = self._batching()
+        server = self._server()
         secret, by = self._presented(server, self._tokens.roots[first.user])
         ids = [target.id for target in targets]
         request = server.wording.revoke_many(secret, first.user, ids, cascade=cascade)
@@ -180,6 +195,8 @@ class Client:
             self._number, server, Act.REVOKE, request, by=by, target=first.id
         )
         seen.cascade = cascade
+        if seen.outcome is Outcome.ABSENT and len(ids) > 1:
+            seen.outcome = Outcome.NOTHING  # one of them had ended, nobody says which
         parts = self._recorder.split(seen, len(ids))
         for part, target in zip(parts, ids, strict=True):
             part.target = target
@@ -188,22 +205,19 @@ class Client:
 
     async def _suspend(self) -> Outcome:
         """Suspend or remove a user, and make another whose turn will come."""
-        products = [each for each in self._servers if each.trusts and each.runs]
-        if not products:
-            return Outcome.NOTHING
-        server = self._chance.choice(products)
-        assert isinstance(server.wording, Product)
-        await self._make_user(server)
+        await self._make_user()
         user = self._tokens.doomed() if self._is(0.7) else None
         if user is None:
             return Outcome.DONE
+        server = self._server()
         request = server.wording.suspend(user, for_ever=self._is(0.5))
+        by = TRUSTED if server.trusts else FOUNDERS_TOKEN
         seen, _ = await self._recorder.ask(
             self._number,
             server,
             Act.SUSPEND,
             request,
-            by=TRUSTED,
+            by=by,
             target=0,
             label=user,
             user=user,
@@ -211,7 +225,10 @@ class Client:
         self._ask_all_if_done(seen, self._tokens.of_user(user))
         return seen.outcome
 
-    async def _make_user(self, server: Server) -> None:
+    async def _make_user(self) -> None:
+        """A product makes a user by issuing them a token."""
+        products = [each for each in self._servers if each.trusts]
+        server = self._chance.choice(products)
         user = f"doomed-{next(_serial)}"
         request = server.wording.issue("", user, user, None)
         seen, answer = await self._recorder.ask(
@@ -245,13 +262,6 @@ class Client:
         while True:
             server = self._chance.choice(self._servers)
             if (server.runs and not server.paused) or self._is(0.05):
-                return server
-
-    def _batching(self) -> Server:
-        """A door that does several things at once."""
-        while True:
-            server = self._server()
-            if server.trusts:
                 return server
 
     def _good(self) -> Known:

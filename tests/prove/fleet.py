@@ -111,17 +111,17 @@ class Server:
 
 
 def served(
-    name: str, folder: Path, database: str, asker: str, broken: float | None = None
+    name: str, folder: Path, database: str, admin: str, broken: float | None = None
 ) -> Server:
     """`patql serve`; or one that remembers for so many seconds what it should look up.
 
-    `asker` is the secret of one who may introspect.
+    `admin` is the secret of one.
     """
     command = ["-m", "patql", "serve"]
     if broken is not None:
         command = ["-m", "tests.prove.broken", "--seconds", str(broken)]
     command += ["--port", "{port}", "--db", database]
-    return Server(name, command, Api(asker), folder, {})
+    return Server(name, command, Api(admin), folder, {})
 
 
 def product(name: str, folder: Path, database: str) -> Server:

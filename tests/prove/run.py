@@ -58,13 +58,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 async def prove(options: Options) -> Report:
     """Run, and check what happened."""
-    asker = setup.make(options.database, options.folder)
+    admin = setup.make(options.database, options.folder)
     recorder = Recorder()
     with setup.opened(options.database, options.folder) as authority:
         tokens = Tokens(setup.roots(authority, recorder))
     with ExitStack() as stack:
         proxies = await _proxies(options, stack)
-        servers = _fleet(options, asker, proxies)
+        servers = _fleet(options, admin, proxies)
         for server in servers:
             server.start()
             stack.callback(server.stop)
@@ -100,7 +100,7 @@ async def _proxies(options: Options, stack: ExitStack) -> dict[str, Proxy]:
     return proxies
 
 
-def _fleet(options: Options, asker: str, proxies: dict[str, Proxy]) -> list[Server]:
+def _fleet(options: Options, admin: str, proxies: dict[str, Proxy]) -> list[Server]:
     servers = list[Server]()
     for name in _names(options):
         database = options.database
@@ -111,7 +111,7 @@ def _fleet(options: Options, asker: str, proxies: dict[str, Proxy]) -> list[Serv
             servers.append(product(name, options.folder, database))
         else:
             servers.append(
-                served(name, options.folder, database, asker, options.broken)
+                served(name, options.folder, database, admin, options.broken)
             )
     return servers
 

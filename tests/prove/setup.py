@@ -15,7 +15,9 @@ from patql.authority.model import Token
 from patql.compose import open_authority
 
 FOUNDER = "founder"
-"""The first user of all."""
+"""The first user of all, an admin."""
+FOUNDERS_TOKEN = 1
+"""The id of the first token of all."""
 
 _USERS = 8
 _SETTING_UP = -1  # the number of the client that it counts as

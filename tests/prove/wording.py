@@ -12,6 +12,8 @@ import msgspec
 from tests.prove.wire import Answer
 
 _TOKENS = "/v4/profile/tokens"
+_BATCH = "/v4/patql/batch"
+_USERS = "/v4/patql/users"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r", re.IGNORECASE)
 _INACTIVE = b'{"active":false}'
 _JSON = "application/json"
@@ -54,14 +56,20 @@ class Wording(Protocol):
         """The end of the token that is presented."""
         ...
 
-    def issue_many(self, secret: str, user: str, labels: Sequence[str]) -> bytes:
-        """New tokens, all or none."""
+    def issue_many(
+        self, secret: str, user: str, labels: Sequence[str], key: str
+    ) -> bytes:
+        """New tokens, all or none; the key makes the request repeatable, where the door has that."""
         ...
 
     def revoke_many(
         self, secret: str, user: str, targets: Sequence[int], *, cascade: bool
     ) -> bytes:
         """The end of tokens, all or none, and of all that descend from them where that is asked for."""
+        ...
+
+    def suspend(self, user: str, *, for_ever: bool) -> bytes:
+        """The end of a user's tokens."""
         ...
 
     def parse(self, received: bytes) -> Answer | None:
@@ -73,11 +81,11 @@ class Api:
     """The API over HTTP; the user is whose token is presented.
 
     Args:
-        asker: the secret of one who may introspect.
+        admin: the secret of an admin, who asks about tokens and suspends users.
     """
 
-    def __init__(self, asker: str) -> None:
-        self._asker = asker
+    def __init__(self, admin: str) -> None:
+        self._admin = admin
 
     def verify(self, secret: str, way: int) -> bytes:
         """Use it, ask as a gateway, or introspect it."""
@@ -86,7 +94,7 @@ class Api:
         if way % 3 == 1:
             return _http("GET", "/authorize", secret)
         form = f"token={secret}".encode()
-        return _http("POST", "/oauth/introspect", self._asker, form, _FORM)
+        return _http("POST", "/oauth/introspect", self._admin, form, _FORM)
 
     def issue(self, secret: str, user: str, label: str, expiry: int | None) -> bytes:
         """A new token, with the scopes of the acting one."""
@@ -105,17 +113,25 @@ class Api:
         """The end of the token that is presented, by RFC 7009."""
         return _http("POST", "/oauth/revoke", "", f"token={secret}".encode(), _FORM)
 
-    def issue_many(self, secret: str, user: str, labels: Sequence[str]) -> bytes:
+    def issue_many(
+        self, secret: str, user: str, labels: Sequence[str], key: str
+    ) -> bytes:
         """New tokens, all or none."""
         wanted = _json(tokens=[{"label": label} for label in labels])
-        return _http("POST", "/v4/patql/batch", secret, wanted)
+        return _http("POST", _BATCH, secret, wanted, key=key)
 
     def revoke_many(
         self, secret: str, user: str, targets: Sequence[int], *, cascade: bool
     ) -> bytes:
         """The end of tokens, all or none."""
         wanted = _json(ids=targets, cascade=cascade)
-        return _http("DELETE", "/v4/patql/batch", secret, wanted)
+        return _http("DELETE", _BATCH, secret, wanted)
+
+    def suspend(self, user: str, *, for_ever: bool) -> bytes:
+        """The end of a user's tokens, by the admin."""
+        if for_ever:
+            return _http("DELETE", f"{_USERS}/{user}", self._admin)
+        return _http("PUT", f"{_USERS}/{user}", self._admin, _json(state="suspended"))
 
     def parse(self, received: bytes) -> Answer | None:
         """An answer, once it is complete; what introspection says in the body is said by the status."""
@@ -166,7 +182,9 @@ class Product:
         """The end of the token that is presented."""
         return _line(Asked("surrender", secret))
 
-    def issue_many(self, secret: str, user: str, labels: Sequence[str]) -> bytes:
+    def issue_many(
+        self, secret: str, user: str, labels: Sequence[str], key: str
+    ) -> bytes:
         """New tokens, all or none."""
         return _line(Asked("issue_many", secret, user, labels=labels))
 
@@ -189,11 +207,18 @@ class Product:
 
 
 def _http(
-    method: str, path: str, secret: str, body: bytes | None = None, kind: str = _JSON
+    method: str,
+    path: str,
+    secret: str,
+    body: bytes | None = None,
+    kind: str = _JSON,
+    key: str = "",
 ) -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nHost: prove\r\n"
     if secret:
         head += f"Authorization: Bearer {secret}\r\n"
+    if key:
+        head += f"Idempotency-Key: {key}\r\n"
     if body is None:
         return f"{head}\r\n".encode()
     head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
