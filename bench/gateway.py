@@ -111,27 +111,31 @@ def _fill(path: Path) -> list[str]:
 @contextmanager
 def _servers(folder: Path) -> Generator[Servers]:
     """PatQL on a unix socket, and nginx with one worker."""
-    at = folder / "patql.sock"
+    at = f"{folder}/patql.sock"
     port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(
         CONFIGURATION.format(folder=folder, port=port, path=PATH, endless=ENDLESS)
     )
-    environment = {**os.environ, "PATQL_DB": f"sqlite:///{folder}/tokens.db"}
-    serve = [sys.executable, "-m", "patql", "serve", "--unix", at]
+    environment = {"PATQL_DB": f"sqlite:///{folder}/tokens.db"}
+    serve = f"{sys.executable} -m patql serve --unix {at}"
     with (
-        _running(serve, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as patql,
-        _running(["nginx", "-e", "stderr", "-p", folder, "-c", configuration]) as nginx,
+        _running(serve, environment, stderr=subprocess.DEVNULL) as patql,
+        _running(f"nginx -e stderr -p {folder} -c {configuration}", {}) as nginx,
     ):
-        await_listener(str(at))
+        await_listener(at)
         await_listener(("127.0.0.1", port))
         yield Servers(patql, nginx, port)
 
 
 @contextmanager
-def _running(command: list[str | Path], **options: Any) -> Generator[int]:
+def _running(
+    command: str, environment: dict[str, str], stderr: int | None = None
+) -> Generator[int]:
     """A process until it isn't needed: its id."""
-    with subprocess.Popen(command, **options) as process:
+    with subprocess.Popen(
+        command.split(), cwd=ROOT, env={**os.environ, **environment}, stderr=stderr
+    ) as process:
         try:
             yield process.pid
         finally:
