@@ -149,6 +149,20 @@ def test_clients_path_and_query(clean: Front) -> None:
     assert clean.arrived() == []
 
 
+def test_the_question_is_the_gateways(clean: Front) -> None:
+    """A client can't put the question itself: it gets the product's answer, or none, and no identity."""
+    token = clean.token("*")
+    for path in (
+        "/_authorize",
+        "/authorize",
+        f"/authorize/{READ}",
+        f"/_authorize/{READ}",
+    ):
+        answer = clean.ask(path=path, token=token)
+        assert (answer.status, answer.body) == (200, b"{}") or answer.status == 404
+        assert not any(name.startswith("x-auth") for name in answer.headers)
+
+
 METHODS = (
     "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get", "Head", "CONNECT",
 )  # fmt: skip
