@@ -217,12 +217,18 @@ def test_refused_usernames(authority: Authority, username: str) -> None:
 
 
 def test_the_first_user_is_admin(authority: Authority) -> None:
-    """Whoever comes first administrates, however they came; nobody else does without being told to."""
-    authority.issue("first")
-    authority.issue("second")
+    """Whoever is added first, by name, administrates; nobody else does without being told to."""
+    assert authority.add_user("first").role is Role.ADMIN
+    assert authority.add_user("second").role is Role.USER
     assert authority.add_user("third", role=Role.VERIFIER).role is Role.VERIFIER
+
+
+def test_a_customer_is_no_admin(authority: Authority) -> None:
+    """Whoever is given a token, by the trusted call or by a product that vouches for them, administrates nothing."""
+    authority.issue("first")
+    authority.issue("second", acting=Granted("second", 0, None, "*", None))
     roles = [getattr(authority.user(u), "role", None) for u in ("first", "second")]
-    assert roles == [Role.ADMIN, Role.USER]
+    assert roles == [Role.USER, Role.USER]
 
 
 def test_the_first_user_can_be_nothing_less(authority: Authority) -> None:
@@ -244,9 +250,9 @@ def test_a_user_exists_once(authority: Authority) -> None:
 
 def test_recover(authority: Authority) -> None:
     """A new root token for the first admin, or for a user one names; audited under its own name."""
-    with pytest.raises(PatqlError, match="no users yet"):
+    with pytest.raises(PatqlError, match="there is no admin"):
         authority.recover()
-    authority.issue("alice", scopes="")
+    authority.add_user("alice")
     authority.issue("bob")
     for user, owner in ((None, "alice"), ("bob", "bob")):
         issued = authority.recover(user)

@@ -30,7 +30,7 @@ def granted(authority: Authority, secret: Secret) -> Granted:
 @pytest.fixture
 def bob(authority: Authority) -> Secret:
     """A token of bob's; alice is the admin."""
-    authority.issue("alice", label="root")
+    authority.found("alice")
     return authority.issue("bob").secret
 
 

@@ -322,7 +322,7 @@ class Authority:
             if owner is None:
                 raise PatqlError(
                     Code.NOT_FOUND,
-                    f"there is no user {user!r}" if user else "there are no users yet",
+                    f"there is no user {user!r}" if user else "there is no admin",
                 )
             name = owner.username
             return issue.create(

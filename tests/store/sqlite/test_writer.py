@@ -13,6 +13,7 @@ import apsw
 import pytest
 
 from patql.authority import users
+from patql.authority.model import Role
 from patql.authority.ports import Transaction
 from patql.store.sqlite import schema
 from patql.store.sqlite.connection import connect, use_wal
@@ -60,7 +61,7 @@ def writer(connection: apsw.Connection) -> Iterator[Writer]:
 
 def _add(name: str) -> Callable[[Transaction], str]:
     def change(at: Transaction) -> str:
-        return users.add(at, name, now=0).username
+        return users.add(at, name, role=Role.USER, now=0).username
 
     return change
 
