@@ -178,6 +178,7 @@ def front(request: pytest.FixtureRequest, need: Callable[..., str]) -> Generator
         Authority(SqliteStore(Path(made, "tokens.db")), SystemClock()) as authority,
         recorder() as product,
     ):
+        authority.issue("ada", label="root")  # a server starts with a user
         at = Path(made, "patql.sock") if unix else free_port()
         with (
             serving_authority(Path(made), at) as log,

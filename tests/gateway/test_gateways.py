@@ -387,13 +387,13 @@ def test_too_many_requests(name: str, need: Callable[..., str], tmp_path: Path) 
     """A token that is used too often gets 429, and is told when it may be used again."""
     program = need(*GATEWAYS[name].programs)
     at = free_port()
+    with Authority(SqliteStore(tmp_path / "tokens.db"), SystemClock()) as authority:
+        secret = authority.issue("ada", scopes=READ).secret.reveal()
     with (
-        Authority(SqliteStore(tmp_path / "tokens.db"), SystemClock()) as authority,
         recorder() as product,
         serving_authority(tmp_path, at, PATQL_LIMIT_REQUESTS="2/hour"),
         running(GATEWAYS[name], program, at, product.port) as port,
     ):
-        secret = authority.issue("ada", scopes=READ).secret.reveal()
         product.arrived.clear()
         answers = [ask(port, token=secret) for _ in range(5)]
         # An hour may have begun in between.
