@@ -149,6 +149,21 @@ def test_clients_path_and_query(clean: Front) -> None:
     assert clean.arrived() == []
 
 
+AS_SENT = frozenset({"nginx", "caddy"})
+"""Gateways that hand on a path as it was sent; the others hand on the path that it stands for."""
+
+
+def test_path_that_has_two_readings(clean: Front) -> None:
+    """The product gets a path as it was sent, or in its plain form; Envoy refuses slashes that are encoded."""
+    token = clean.token(READ)
+    assert clean.ask(path="/a/../b", token=token).status == 200
+    as_sent = clean.gateway in AS_SENT
+    assert clean.arrived() == ["GET /a/../b" if as_sent else "GET /b"]
+    refused = clean.gateway == "envoy"
+    assert clean.ask(path="/a%2fb", token=token).status == (400 if refused else 200)
+    assert len(clean.arrived()) == (0 if refused else 1)
+
+
 def test_the_question_is_the_gateways(clean: Front) -> None:
     """A client can't put the question itself: it gets the product's answer, or none, and no identity."""
     token = clean.token("*")
