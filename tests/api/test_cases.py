@@ -23,6 +23,7 @@ WRONG = "pql_" + "0" * 60
 def secrets(authority: Authority, clock: ManualClock) -> dict[str, str]:
     """The tokens that cases.yaml lists, by label."""
     now = int(clock.now())
+    authority.add_user("alice")
     issued = [
         authority.issue("alice", label="root"),
         authority.issue("alice", label="reader", scopes="account:read_only"),

@@ -2,9 +2,10 @@
 
 import pytest
 
+from patql.authority import listing
 from patql.authority.authority import Authority
 from patql.authority.issue import Wanted
-from patql.authority.listing import All, Any, Condition, Field, Listing, Op, Test
+from patql.authority.listing import All, Any, Condition, Field, Listing, Op
 from patql.authority.model import TOKEN_ACTIONS, Event
 from patql.kernel.clock import ManualClock
 from patql.kernel.errors import InvalidRequestError
@@ -49,23 +50,33 @@ ALL: Told = [
     ("where", "expected"),
     [
         (None, ALL),
-        (Test(Field.ACTION, Op.EQ, "token_create"), ALL[:2]),
-        (Test(Field.ACTION, Op.NE, "token_create"), ALL[2:]),
-        (Test(Field.ACTION, Op.CONTAINS, "UP"), ALL[2:3]),
-        (Test(Field.ACTION, Op.EQ, "user_update"), []),
-        (Test(Field.TOKEN, Op.EQ, 1), [ALL[0], ALL[3]]),
-        (Test(Field.TOKEN, Op.EQ, 2), []),
-        (Test(Field.KIND, Op.EQ, "token"), ALL),
-        (Test(Field.KIND, Op.EQ, "linode"), []),
-        (Test(Field.CREATED, Op.GTE, NOW + 5), ALL[1:]),
-        (Test(Field.CREATED, Op.LT, NOW + 5), ALL[:1]),
-        (Test(Field.ID, Op.GT, 10**30), []),
+        (listing.Test(Field.ACTION, Op.EQ, "token_create"), ALL[:2]),
+        (listing.Test(Field.ACTION, Op.NE, "token_create"), ALL[2:]),
+        (listing.Test(Field.ACTION, Op.CONTAINS, "UP"), ALL[2:3]),
+        (listing.Test(Field.ACTION, Op.EQ, "user_update"), []),
+        (listing.Test(Field.TOKEN, Op.EQ, 1), [ALL[0], ALL[3]]),
+        (listing.Test(Field.TOKEN, Op.EQ, 2), []),
+        (listing.Test(Field.KIND, Op.EQ, "token"), ALL),
+        (listing.Test(Field.KIND, Op.EQ, "linode"), []),
+        (listing.Test(Field.CREATED, Op.GTE, NOW + 5), ALL[1:]),
+        (listing.Test(Field.CREATED, Op.LT, NOW + 5), ALL[:1]),
+        (listing.Test(Field.ID, Op.GT, 10**30), []),
         (
-            All((Test(Field.TOKEN, Op.EQ, 3), Test(Field.CREATED, Op.EQ, NOW + 5))),
+            All(
+                (
+                    listing.Test(Field.TOKEN, Op.EQ, 3),
+                    listing.Test(Field.CREATED, Op.EQ, NOW + 5),
+                )
+            ),
             ALL[1:3],
         ),
         (
-            Any((Test(Field.ACTION, Op.EQ, "token_delete"), Test(Field.ID, Op.LT, 5))),
+            Any(
+                (
+                    listing.Test(Field.ACTION, Op.EQ, "token_delete"),
+                    listing.Test(Field.ID, Op.LT, 5),
+                )
+            ),
             [ALL[0], ALL[3]],
         ),
     ],
@@ -133,6 +144,6 @@ def test_many(authority: Authority) -> None:
 
 def test_conditions_are_bounded(authority: Authority) -> None:
     """One that a store can't run is refused."""
-    many = All(tuple(Test(Field.ID, Op.NE, n) for n in range(5001)))
+    many = All(tuple(listing.Test(Field.ID, Op.NE, n) for n in range(5001)))
     with pytest.raises(InvalidRequestError, match="too many conditions"):
         authority.token_events("ann", Listing(many))
