@@ -15,6 +15,7 @@ __all__ = [
     "Granted",
     "PatqlError",
     "Policy",
+    "Role",
     "TokenMiddleware",
     "TokenRefusedError",
     "__version__",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from patql.authority.model import Denied, Granted
+    from patql.authority.model import Denied, Granted, Role
     from patql.authority.policy import Policy
     from patql.compose import Authority, connect
     from patql.faces.asgi.middleware import TokenMiddleware
@@ -38,6 +39,7 @@ _HOMES = {
     "Granted": "patql.authority.model",
     "PatqlError": "patql.kernel.errors",
     "Policy": "patql.authority.policy",
+    "Role": "patql.authority.model",
     "TokenMiddleware": "patql.faces.asgi.middleware",
     "TokenRefusedError": "patql.faces.asgi.requirement",
     "asgi": "patql.faces.asgi.mount",

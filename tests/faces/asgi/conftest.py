@@ -119,9 +119,9 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def authority(tmp_path: Path, clock: ManualClock) -> Iterator[Authority]:
-    """An authority with one user, an admin, so that others are none."""
+    """An authority with one user, an admin."""
     with Authority(tmp_path / "tokens.db", clock=clock) as opened:
-        opened.issue("root", label="root")
+        opened.found("root")
         yield opened
 
 

@@ -23,14 +23,14 @@ class Browser:
     """Somebody on the product's pages, who keeps the cookie that the product gives."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self.cookie = ""
 
     def send(
         self, method: str, path: str, body: object = None, **headers: str
     ) -> tuple[int, Any]:
         """The status and the JSON that come back; a body is sent as JSON."""
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         sent = {"Content-Type": "application/json", "Cookie": self.cookie, **headers}
         raw = None if body is None else json.dumps(body)
         connection.request(method, path, raw, sent)
@@ -105,6 +105,27 @@ def test_product(browser: Browser) -> None:
     assert browser.send("DELETE", one, **elsewhere)[0] == 403
     assert browser.send("DELETE", one)[0] == 200
     assert browser.send("GET", "/notes", **bearer(made["token"]))[0] == 401
+
+
+@pytest.mark.slow
+def test_sql(browser: Browser, tmp_path: Path) -> None:
+    """The product's tokens are a table where its endpoints are mounted."""
+    assert browser.send("POST", "/login?user=grace")[0] == 200
+    _, made = browser.send("POST", TOKENS, {"label": "sql"})
+    secret = tmp_path / "token"
+    secret.touch(0o600)
+    secret.write_text(made["token"])
+    target = ["--url", f"http://127.0.0.1:{browser.port}/api/v4"]
+    sql = "SELECT label, scopes FROM linode.profile.tokens"
+    done = subprocess.run(
+        [sys.executable, "-m", "patql", *target, "--token-file", secret, sql],
+        env={**os.environ, "PATQL_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == "label  scopes\n-----  ------\nsql    *\n", done.stderr
 
 
 def test_length() -> None:

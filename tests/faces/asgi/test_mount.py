@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -78,6 +79,36 @@ def test_a_user_sees_their_own_tokens(ada: Client, authority: Authority) -> None
     assert ada.send("DELETE", f"{TOKENS}/{other.id}").status == 404
     assert ada.get(TOKENS).json["results"] == 0
     assert authority.list("root")
+
+
+def test_administration(ada: Client, authority: Authority) -> None:
+    """A customer administers nobody, the first of all included; whom the product has made an admin does, by role."""
+    ada.send("POST", TOKENS, {})
+    users = "/v4/patql/users"
+    assert ada.get(users).status == 403
+    told = ada.get(users, login="root").json["data"]
+    assert [(user["username"], user["role"]) for user in told] == [
+        ("root", "admin"),
+        ("ada", "user"),
+    ]
+    assert ada.send("DELETE", f"{users}/root").status == 403
+    assert ada.send("DELETE", f"{users}/ada", None, {"login": "root"}).status == 200
+
+
+def test_the_first_customer(tmp_path: Path) -> None:
+    """Who makes the first token of all isn't an admin by that."""
+    with Authority(tmp_path / "own.db") as authority:
+        client = Client(patql.asgi(authority, identify), login="ada", **JSON)
+        assert client.send("POST", TOKENS, {}).status == 200
+        assert client.get("/v4/patql/users").status == 403
+
+
+def test_many_at_once(ada: Client, authority: Authority) -> None:
+    """Batches are a login's own, too, and are longer than other bodies."""
+    wanted = [{"label": f"{number}".rjust(100)} for number in range(1000)]
+    made = ada.send("POST", "/v4/patql/batch", {"tokens": wanted})
+    assert made.status == 200
+    assert len(authority.list("ada")) == 1000
 
 
 @pytest.mark.parametrize(
@@ -297,9 +328,9 @@ class Observed(Authority):
 
 
 @pytest.mark.parametrize("local", [True, False])
-def test_who_waits(tmp_path_factory: pytest.TempPathFactory, local: bool) -> None:
+def test_who_waits(tmp_path: Path, local: bool) -> None:
     """A local store is read on the loop; any other where it keeps nobody waiting."""
-    with Observed(tmp_path_factory.mktemp("local") / "tokens.db") as authority:
+    with Observed(tmp_path / "own.db") as authority:
         authority.local = local
         authority.threads = []
         Client(patql.asgi(authority, identify), login="ada").get(TOKENS)
