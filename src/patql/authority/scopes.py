@@ -25,6 +25,7 @@ _LEGACY_LEVELS = {
     "delete": READ_WRITE,
 }
 _LEGACY_CATEGORIES = frozenset({"tokens", "clients", "users", "tickets", "managed"})
+_RECALLED = 500  # characters of scopes whose canonical form is remembered: others would fill the memory
 _NAMED = 100  # characters of an offending scope that a reason repeats
 
 
@@ -46,6 +47,12 @@ def read(text: str, policy: Policy) -> tuple[str, list[Problem]]:
     Canonical is: `*` alone, or words of today's categories and levels with one space between, no category twice.
     Canonical text is returned as it was given, in its order; anything else is brought into that form.
     """
+    recall = _recalled if len(text) <= _RECALLED else _read
+    canonical, problems = recall(text, policy)
+    return canonical, list(problems)
+
+
+def _read(text: str, policy: Policy) -> tuple[str, tuple[Problem, ...]]:
     levels = policy.levels()
     granted = dict[str, str]()
     problems = list[Problem]()
@@ -57,9 +64,11 @@ def read(text: str, policy: Policy) -> tuple[str, list[Problem]]:
             problems.append(Problem(f"Unknown scope: {_named(word)}", "scopes"))
         elif granted.get(category) != READ_WRITE:
             granted[category] = level
-    if EVERY in granted:
-        return EVERY, problems
-    return " ".join(f"{name}:{level}" for name, level in granted.items()), problems
+    canonical = " ".join(f"{name}:{level}" for name, level in granted.items())
+    return EVERY if EVERY in granted else canonical, tuple(problems)
+
+
+_recalled = lru_cache(maxsize=1024)(_read)
 
 
 def beyond(held: str, needed: str) -> list[Problem]:
