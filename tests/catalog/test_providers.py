@@ -63,8 +63,8 @@ def test_served_document_has_every_service() -> None:
     provided = [builtin(name) for name in PROVIDED]
     resources = [r for p in provided for s in p.services for r in s.resources]
     methods = [m for r in resources for m in r.methods]
-    batches = [m.batch for m in methods if m.batch]
-    assert served["paths"].keys() == {m.path for m in (*methods, *batches)}
+    batches = {m.batch.path for m in methods if m.batch}
+    assert served["paths"].keys() == {m.path for m in methods} | batches
     described = served["components"]["x-stackQL-resources"]
     assert {key: found["id"] for key, found in described.items()} == {
         resource.id.partition(".")[2]: resource.id for resource in resources

@@ -110,11 +110,8 @@ class Things:
     def _batch(self, verb: str, body: dict[str, Any]) -> Response:
         if verb == "POST":
             return self._said({"things": [self._made(each) for each in body["things"]]})
-        form, entries = (
-            ("ids[{}]", body.get("ids"))
-            if verb == "DELETE"
-            else ("things[{}].id", body["things"])
-        )
+        form = "ids[{}]" if verb == "DELETE" else "things[{}].id"
+        entries: list[Any] = body["ids" if verb == "DELETE" else "things"]
         ids = [each if verb == "DELETE" else each.pop("id") for each in entries]
         missing = [at for at, number in enumerate(ids) if number not in self.rows]
         if missing:
@@ -415,7 +412,9 @@ def test_a_batch_that_a_proxy_finds_too_large() -> None:
     things = Things(2)
     things.answers = [Response(413, [], b"")] * 2
     done = Run(things, "DELETE FROM acme.store.things")
-    assert "answered 413: no reason given; 0 done, 1 failed, 1 not done" in str(done.error)
+    assert "answered 413: no reason given; 0 done, 1 failed, 1 not done" in str(
+        done.error
+    )
 
 
 def test_stopped_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:

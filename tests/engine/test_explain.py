@@ -47,11 +47,16 @@ PLANNING = {Code.SYNTAX, Code.UNKNOWN_NAME, Code.MISSING_PARAMETER, Code.UNSUPPO
 """Why a statement can't be planned, whatever servers say."""
 
 
+SERVER = "https://api.example.com/v4"
+
+
 class Unreachable:
     """A Transport that must not be used."""
 
-    target = "embedded"
     acting: str | None = "pql_0123456789ab"
+
+    def __init__(self, target: str = "embedded") -> None:
+        self.target = target
 
     def send(
         self, requests: Sequence[Request], concurrency: int, watch: Watch | None = None
@@ -112,12 +117,12 @@ def attempt(session: Session, sql: str) -> tuple[list[Any], PatqlError | None]:
     return rows, None
 
 
-def offline(of: str, **options: Any) -> Session:  # noqa: ANN401  (those of Options)
+def offline(of: str, target: str = "embedded", **options: Any) -> Session:  # noqa: ANN401  (those of Options)
     """A session that can ask no server for anything."""
     nowhere = {"rival": Unreachable()} if of == "shop" else None
     return Session(
         CATALOGS[of],
-        Unreachable(),
+        Unreachable(target),
         ManualClock(NOON),
         Script(),
         transports=nowhere,
@@ -140,9 +145,10 @@ def single(cases: Sequence[Case]) -> list[Case]:
 @pytest.mark.parametrize("case", CASES, ids=named(CASES))
 def test_case(case: Case) -> None:
     """Each line is there, after the one before."""
-    with offline(case["of"]) as session:
+    target = SERVER if case.get("http") else "embedded"
+    with offline(case["of"], target) as session:
         if case.get("warm"):
-            session.state.versioned.add("embedded")
+            session.state.versioned.add(session.state.transport.target)
         told = plan(session, f"EXPLAIN {case['sql']}")
     lines = iter(line.strip() for line in told)
     assert [line for line in case["lines"] if line not in lines] == [], told

@@ -185,7 +185,7 @@ class Batches(Sending):
     def _send(self, rows: range, meter: Meter) -> bool:
         """Have some rows changed; False where the server knows no batches."""
         self._begun = rows.stop
-        left = list(rows)
+        left: Sequence[int] = rows
         while left:
             sent = request(self._batch, [self._rows.item(at) for at in left])
             response = first(self._transport.send([sent], 1, meter))

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from patql.catalog.document import Column, Method, Resource
 from patql.engine import local, query
+from patql.engine.batch import MOST, is_ours, usable
 from patql.engine.call import calling
 from patql.engine.change import Changing, deleting, looker
 from patql.engine.describe import describe, describe_method
@@ -221,11 +222,33 @@ def _insert(statement: Insert, told: _Told) -> Iterator[str]:
     yield f"  method: {method.name}"
     yield f"  calls: {request(method)}"
     yield from _indented(_sets(fields))
-    how = at_once(state)
-    many = f"one for each row of the query, {how}"
-    yield f"  requests: {many if rows is None else _many(rows, how)}"
+    resource = making.resource
+    yield from _indented(_sent(method, resource, rows, "row of the query", state))
     if method.secrets:
         yield f"  shown once: {listed(method.secrets)}"
+
+
+def _sent(
+    method: Method, resource: Resource, rows: int | None, each: str, state: State
+) -> Iterator[str]:
+    """The requests for some rows: how many there are, None where `each` is all that is known of that."""
+    how = at_once(state)
+    alone = f"one for each {each}, {how}" if rows is None else _many(rows, how)
+    batch = usable(method, resource, state) if rows is None or rows > 1 else None
+    if batch is None:
+        yield f"requests: {alone}"
+        return
+    yield f"or for several: {batch.verb} {batch.path}"
+    if rows is None:
+        many = f"one for up to {MOST:,} of them, all or none"
+        single = f"one for a single {each}, else {many}"
+    else:
+        count = -(-rows // MOST)
+        many = single = f"{count:,}, all or none{'' if count == 1 else ' of each'}"
+    if is_ours(resource, state):
+        yield f"requests: {single}"
+    else:
+        yield f"requests: {alone}; of a server of ours {many}"
 
 
 def _many(requests: int, how: str) -> str:
@@ -254,22 +277,23 @@ def _sets(fields: Sequence[Column]) -> Iterator[str]:
 def _changed(
     verb: str, target: Target, told: _Told, more: Iterable[str]
 ) -> Iterator[str]:
-    method, by, how = target.method, target.addressed, at_once(told.state)
+    method, by, state = target.method, target.addressed, told.state
     told.calls(method)
     yield f"{verb} rows of {target.resource.id}"
     yield f"  method: {method.name}"
     yield f"  calls: {request(method)}"
     if by is None:
-        yield f"  requests: one for each row found, {how}"
+        sent = _sent(method, target.resource, None, "row found", state)
     elif by.queries:
-        yield f"  requests: one for each value that WHERE gives {listed(by.names)}, {how}"
+        each = f"value that WHERE gives {listed(by.names)}"
+        sent = _sent(method, target.resource, None, each, state)
     else:
         arguments = by.arguments()
         for name in by.names:
             given = dict.fromkeys(each[name] for each in arguments)
             yield from _indented(f"with: {text}" for text in values({name: [*given]}))
-        yield f"  requests: {_many(len(arguments), how)}"
-    yield from _indented(more)
+        sent = _sent(method, target.resource, len(arguments), "", state)
+    yield from _indented((*sent, *more))
 
 
 def _last(resource: Resource, state: State) -> Iterator[str]:
