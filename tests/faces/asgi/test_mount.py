@@ -355,6 +355,29 @@ def test_a_broken_store(
     assert "unavailable: disk full" in caplog.text
 
 
+@pytest.mark.parametrize("sent", [{"login": "ada"}, {"authorization": "Bearer x"}])
+def test_an_unexpected_error(
+    endpoints: Application,
+    authority: Authority,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    sent: dict[str, str],
+) -> None:
+    """An unexpected error is logged with where it happened, without the secrets in it; the client learns nothing."""
+    secret = "pql_" + "a1B2" * 15
+
+    def fail(*_: object) -> None:
+        raise ValueError(f"bad {secret}")
+
+    for method in ("verify", "page"):
+        monkeypatch.setattr(authority, method, fail)
+    answer = Client(endpoints, **sent).get(TOKENS)
+    assert (answer.status, answer.reason) == (500, "Internal server error")
+    assert "Traceback" in caplog.text
+    assert "ValueError: bad pql_a1B2a1B2a1B2…" in caplog.text
+    assert secret not in caplog.text
+
+
 def test_life(endpoints: Application, authority: Authority) -> None:
     """By itself it starts and stops with the server, and leaves the authority to the product."""
     sent = talk(
