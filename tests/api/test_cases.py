@@ -1,5 +1,6 @@
-"""The requests of cases.yaml, each against the same few tokens."""
+"""The requests of cases.yaml, administration.yaml, events.yaml and batches.yaml, each against the same few tokens."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,19 +10,23 @@ import yaml
 
 from patql.api.api import Api
 from patql.authority.authority import Authority
+from patql.authority.model import Role, Use
 from patql.kernel.clock import ManualClock
 from patql.kernel.http import Headers, Request
 from patql.kernel.secrets import SHOWN
 
-CASES: list[dict[str, Any]] = yaml.safe_load(
-    Path(__file__).with_name("cases.yaml").read_text()
-)
+TABLES = ("cases", "administration", "events", "batches")
+CASES: list[dict[str, Any]] = [
+    case
+    for table in TABLES
+    for case in yaml.safe_load(Path(__file__).with_name(f"{table}.yaml").read_text())
+]
 WRONG = "pql_" + "0" * 60
 
 
 @pytest.fixture
 def secrets(authority: Authority, clock: ManualClock) -> dict[str, str]:
-    """The tokens that cases.yaml lists, by label."""
+    """The tokens that cases.yaml lists, by label; alice is an admin, gina verifies, and sue is suspended."""
     now = int(clock.now())
     authority.add_user("alice")
     issued = [
@@ -38,6 +43,11 @@ def secrets(authority: Authority, clock: ManualClock) -> dict[str, str]:
     issued.append(authority.issue("alice", label="late", expiry=now - 50))
     clock.advance(100)
     issued.append(authority.issue("alice", label="nobody", scopes=""))
+    authority.add_user("gina", role=Role.VERIFIER)
+    issued.append(authority.issue("gina", label="gina"))
+    issued.append(authority.issue("sue", label="sue"))
+    authority.admin.change("sue", suspended=True)
+    authority.use([Use(issued[2].token.shown, now + 60, "192.0.2.7")])
     return {one.token.label: one.secret.reveal() for one in issued} | {"wrong": WRONG}
 
 
@@ -92,6 +102,8 @@ def _matches(expected: Any, sent: Any) -> bool:  # noqa: ANN401
         return len(elements) == len(sent) and all(_matches(*pair) for pair in pairs)
     if expected == "<16>":
         return len(sent) == SHOWN
+    if expected == "<writer>":
+        return re.fullmatch("[0-9a-f]{16}", sent) is not None
     if expected == "<secret>":
         return len(sent) > 2 * SHOWN
     return type(expected) is type(sent) and bool(expected == sent)

@@ -20,6 +20,25 @@ PREFIXES = [server["url"] for server in DOCUMENT["servers"]]
 VERBS = ["DELETE", "GET", "PATCH", "POST", "PUT"]
 
 
+ADMINS = ("/patql/users", "/patql/tokens", "/patql/events")
+"""The paths, and what is under them, that are about everybody."""
+
+PARAMETERS = {"{tokenId}": "1", "{eventId}": "2", "{username}": "bob"}
+"""What there is before each request; the event is the one of the token."""
+
+BATCHES: dict[str, object] = {
+    "POST": {"tokens": [{"label": "ci"}]},
+    "PUT": {"tokens": [{"id": 1, "label": "ci"}]},
+    "DELETE": {"ids": [1]},
+}
+"""The bodies of batches."""
+
+BODIES: dict[str, object] = {
+    "createUser": {"username": "carol"},
+    "updateUser": {"state": "suspended"},
+}
+
+
 class Operation(msgspec.Struct, frozen=True):
     """An operation of the document, under one of its servers' prefixes; `needs` are all the scopes that it needs."""
 
@@ -31,14 +50,35 @@ class Operation(msgspec.Struct, frozen=True):
 
     def send(self, client: Client, verb: str = "") -> Response:
         """The answer to the body's example in the document, with the sender's own scopes, about the token 1."""
+        return client.send(
+            verb or self.verb, at(self.prefix + self.path), b"" if verb else self.body
+        )
+
+    @property
+    def body(self) -> object:
+        """A body that it takes; bytes without any where it takes none."""
         body = self.described.get("requestBody")
-        example: object = b""
-        if body is not None and not verb:
-            schema = resolve(body["content"]["application/json"]["schema"])
-            properties = schema["properties"].items()
-            example = {n: p["example"] for n, p in properties if n != "scopes"}
-        path = self.prefix + self.path.replace("{tokenId}", "1")
-        return client.send(verb or self.verb, path, example)
+        if body is None:
+            return b""
+        if self.path == "/patql/batch":
+            return BATCHES[self.verb]
+        if (own := BODIES.get(self.described["operationId"])) is not None:
+            return own
+        schema = resolve(body["content"]["application/json"]["schema"])
+        properties = schema["properties"].items()
+        return {n: p["example"] for n, p in properties if n != "scopes"}
+
+    @property
+    def for_admins(self) -> bool:
+        """Whether it is about everybody."""
+        return self.path.startswith(ADMINS)
+
+
+def at(path: str) -> str:
+    """A path with values in place of its parameters."""
+    for name, value in PARAMETERS.items():
+        path = path.replace(name, value)
+    return path
 
 
 def resolve(node: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +105,7 @@ OPERATIONS = [
     for prefix in PREFIXES
     for path, item in DOCUMENT["paths"].items()
     for verb, described in item.items()
-    if verb != "parameters"
+    if verb.upper() in VERBS
 ]
 each_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda o: f"{o.verb} {o.prefix}{o.path}"
@@ -77,8 +117,9 @@ each_path = pytest.mark.parametrize(
 
 @pytest.fixture
 def acting(authority: Authority, api: Api, root: Issued) -> Callable[[str], Client]:
-    """Makes someone who holds a token of alice's, who is restricted by nothing, with the given scopes."""
+    """Makes someone who holds a token of alice's, an admin, with the given scopes; bob is a user, too."""
     assert root.token.id == 1
+    authority.add_user("bob")
 
     def make(scopes: str) -> Client:
         return Client(api, authority.issue("alice", scopes=scopes).secret.reveal())
@@ -104,10 +145,15 @@ def test_the_document_is_served_whole() -> None:
     """The table below isn't empty: it has each operation twice, under either prefix."""
     assert PREFIXES == ["/v4", "/v4beta"]
     ids = [operation.described["operationId"] for operation in OPERATIONS]
-    assert sorted(ids[:7]) == sorted(ids[7:]) == sorted(
+    half = len(ids) // 2
+    assert sorted(ids[:half]) == sorted(ids[half:]) == sorted(
         ["getProfile", "getProfileGrants", "getPersonalAccessTokens",
          "createPersonalAccessToken", "getPersonalAccessToken",
-         "updatePersonalAccessToken", "deletePersonalAccessToken"]
+         "updatePersonalAccessToken", "deletePersonalAccessToken",
+         "createPersonalAccessTokens", "updatePersonalAccessTokens",
+         "deletePersonalAccessTokens", "getEvents", "getEvent",
+         "getUsers", "createUser", "getUser", "updateUser", "deleteUser",
+         "getTokens", "getToken", "deleteToken", "getAuthorityEvents"]
     )  # fmt: skip
 
 
@@ -151,7 +197,7 @@ def test_without_the_scopes_it_is_401(
     """A token that lacks a needed scope is told so in Linode's words, with both headers, and nothing happens."""
     for held in lacking(operation.needs) if operation.needs else ():
         client = acting(held)
-        before = authority.list("alice")
+        before = authority.list("alice"), authority.events()
         for verb in ("", "HEAD") if operation.verb == "GET" else ("",):
             response = operation.send(client, verb)
             assert response.status == 401
@@ -164,7 +210,25 @@ def test_without_the_scopes_it_is_401(
             if not verb:
                 check(operation, response)
                 assert reasons(response) == [(NO_SCOPE, None)]
-        assert authority.list("alice") == before
+        assert (authority.list("alice"), authority.events()) == before
+
+
+@each_operation
+def test_what_is_about_everybody_needs_the_role(
+    operation: Operation, acting: Callable[[str], Client], authority: Authority
+) -> None:
+    """Every scope that there is makes no admin: it is 403, as described, and nothing happens."""
+    nobody = Client(acting("").api, authority.issue("bob").secret.reveal())
+    before = authority.events()
+    response = operation.send(nobody)
+    reads_own = operation.path.startswith("/patql/tokens") and operation.verb == "GET"
+    if not operation.for_admins or reads_own:
+        assert response.status != 403
+        return
+    assert response.status == 403
+    check(operation, response)
+    assert reasons(response) == [("This needs a user with the role admin", None)]
+    assert authority.events() == before
 
 
 def test_operations_without_scopes() -> None:
@@ -191,6 +255,9 @@ def test_head_goes_where_get_goes(operation: Operation, client: Client) -> None:
     got, head = operation.send(client, "GET"), operation.send(client, "HEAD")
     assert head.body == b""
     assert head.status == got.status
+    if got.status == 405:
+        assert head.header(b"allow") == got.header(b"allow")
+        return
     extra = [pair for pair in head.headers if pair not in got.headers]
     length = [(b"content-length", b"%d" % len(got.body))]
     assert extra == ([] if got.status == 204 else length)
@@ -200,9 +267,10 @@ def test_head_goes_where_get_goes(operation: Operation, client: Client) -> None:
 def test_options_and_other_methods(path: str, api: Api) -> None:
     """OPTIONS tells anyone which methods a path takes, and any other method is refused with the same list."""
     path_of_document = path.removeprefix("/v4beta").removeprefix("/v4")
-    verbs = {v.upper() for v in DOCUMENT["paths"][path_of_document]} - {"PARAMETERS"}
-    allow = ", ".join(sorted({*verbs, "HEAD", "OPTIONS"})).encode()
-    path = path.replace("{tokenId}", "1")
+    verbs = {v.upper() for v in DOCUMENT["paths"][path_of_document]} & {*VERBS}
+    heads = {"HEAD"} if "GET" in verbs else set[str]()
+    allow = ", ".join(sorted({*verbs, *heads, "OPTIONS"})).encode()
+    path = at(path)
     preflight = api.handle(Request("OPTIONS", path))
     assert (preflight.status, preflight.header(b"allow")) == (204, allow)
     assert preflight.header(b"access-control-allow-origin") == b"*"

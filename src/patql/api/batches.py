@@ -87,8 +87,9 @@ class Batches:
         problems: list[Problem] = []
         members = bodies.parse(request)
         ids = [
-            _id(entry, f"ids[{number}]", problems)
+            token_id
             for number, entry in enumerate(bodies.entries(members, "ids"))
+            if (token_id := _id(entry, f"ids[{number}]", problems)) is not None
         ]
         cascade = members.get("cascade", False)
         if not isinstance(cascade, bool):
@@ -127,7 +128,8 @@ def _label(
         problems.append(Problem("Must be a string", f"{place}.label"))
         return
     problems += label_problems(label, f"{place}.label")
-    labels[token_id] = label
+    if token_id is not None:
+        labels[token_id] = label
 
 
 def _members(
@@ -139,9 +141,8 @@ def _members(
     return None
 
 
-def _id(value: object, place: str, problems: list[Problem]) -> int:
-    """An id, or one that no token has."""
+def _id(value: object, place: str, problems: list[Problem]) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     problems.append(Problem("Must be an integer of at least 1", place))
-    return 0
+    return None
