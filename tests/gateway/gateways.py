@@ -14,6 +14,8 @@ from typing import NamedTuple
 DOCS = Path(__file__).parents[2] / "docs" / "gateways"
 HERE, AUTHORITY, PRODUCT = 8000, 8080, 9000
 """Ports that every file names: the gateway's own, the authority's, and the product's."""
+READING = "linodes:read_only"
+"""The scope that every file requires for reading."""
 SOCKET = "/run/patql/patql.sock"
 
 _START = 20  # seconds
@@ -118,7 +120,12 @@ GATEWAYS = {
 
 @contextmanager
 def running(
-    gateway: Gateway, program: str, authority: int | Path, product: int
+    gateway: Gateway,
+    program: str,
+    authority: int | Path,
+    product: int,
+    *,
+    reading: str = READING,
 ) -> Generator[int]:
     """Run a gateway before a product; gives the gateway's port.
 
@@ -127,12 +134,14 @@ def running(
         program: its program's path.
         authority: the port or the Unix socket where the authority answers.
         product: the port where the product does.
+        reading: the scopes that GET and HEAD need, with `+` between them.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="patql-gateway-") as name:
         folder = Path(name)
         given = folder / gateway.file
-        given.write_text(configuration(gateway, port, authority, product))
+        text = configuration(gateway, port, authority, product)
+        given.write_text(text.replace(READING, reading))
         log = folder / "log"
         with (
             log.open("wb") as output,

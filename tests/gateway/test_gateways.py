@@ -49,6 +49,8 @@ def test_good_token(clean: Front) -> None:
 def _bad(front: Front) -> dict[str, str | None]:
     revoked = front.authority.issue("ada", label="t", scopes=WRITE)
     front.authority.revoke("ada", revoked.token.id)
+    suspended = front.authority.issue("eve", label="t", scopes=WRITE)
+    front.authority.admin.change("eve", suspended=True)
     good = front.token()
     return {
         "none": None,
@@ -56,6 +58,7 @@ def _bad(front: Front) -> dict[str, str | None]:
         "no token at all": "nonsense",
         "mistyped": good[:-1] + ("a" if good[-1] != "a" else "b"),
         "revoked": revoked.secret.reveal(),
+        "of a suspended user": suspended.secret.reveal(),
     }
 
 
@@ -67,6 +70,14 @@ def test_bad_tokens(clean: Front) -> None:
             assert answer.status == 401, what
             assert answer.headers["www-authenticate"].startswith("Bearer"), what
     assert clean.arrived() == []
+
+
+def test_name_that_no_header_can_hold(clean: Front) -> None:
+    """A user name beyond ASCII arrives percent-encoded."""
+    secret = clean.authority.issue("zoë k", scopes=READ).secret.reveal()
+    assert clean.ask(token=secret).status == 200
+    (arrived,) = clean.product.arrived
+    assert arrived.all("x-auth-user") == ["zo%C3%AB%20k"]
 
 
 def test_other_credentials(clean: Front) -> None:
@@ -395,6 +406,27 @@ def _line_about(log: Path, handle: str) -> str:
                 return line
         time.sleep(0.05)
     raise AssertionError(log.read_text())
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_several_scopes(name: str, need: Callable[..., str], tmp_path: Path) -> None:
+    """Scopes with `+` between them are required, all of them."""
+    program = need(*GATEWAYS[name].programs)
+    at = free_port()
+    both = f"{READ}+domains:read_only"
+    with (
+        Authority(SqliteStore(tmp_path / "tokens.db"), SystemClock()) as authority,
+        recorder() as product,
+    ):
+        one = authority.issue("ada", scopes=READ).secret.reveal()
+        two = authority.issue("ada", scopes=both.replace("+", " ")).secret.reveal()
+        with (
+            serving_authority(tmp_path, at),
+            running(GATEWAYS[name], program, at, product.port, reading=both) as port,
+        ):
+            assert ask(port, token=one).status == 403
+            assert product.arrived == []
+            assert ask(port, token=two).status == 200
 
 
 @pytest.mark.parametrize("name", GATEWAYS)
