@@ -53,10 +53,10 @@ def _run(
     options = Options(
         database=database,
         folder=folder,
-        processes=given.processes,
+        servers=given.processes,
+        products=given.processes // 2,
         operations=given.operations,
         seed=given.seed,
-        broken=given.broken,
         cluster=cluster,
     )
     return uvloop.run(prove(options))
@@ -65,15 +65,11 @@ def _run(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.prove")
     parser.add_argument("--store", choices=_STORES, help="default: one after the other")
-    parser.add_argument("--processes", type=int, default=4, help="servers")
+    parser.add_argument(
+        "--processes", type=int, default=4, help="servers; half as many products"
+    )
     parser.add_argument("--operations", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
-    parser.add_argument(
-        "--broken",
-        type=float,
-        metavar="SECONDS",
-        help="have the servers remember for so long what they should look up",
-    )
     return parser
 
 

@@ -228,6 +228,8 @@ class Client:
     async def _make_user(self) -> None:
         """A product makes a user by issuing them a token."""
         products = [each for each in self._servers if each.trusts]
+        if not products:
+            return
         server = self._chance.choice(products)
         user = f"doomed-{next(_serial)}"
         request = server.wording.issue("", user, user, None)

@@ -13,6 +13,9 @@ from tests.postgres import free_port
 from tests.prove.wire import Pool
 from tests.prove.wording import Api, Product, Wording
 
+PATQL_SERVE = ("-m", "patql", "serve")
+"""The command that serves, after the interpreter."""
+
 _ROOT = Path(__file__).parents[2]
 _START = 60.0  # seconds
 _POLL = 0.02
@@ -50,6 +53,12 @@ class Server:
         self._environ = os.environ | {"PATQL_DATA_DIR": str(folder)} | environ
         self.pool = Pool(self._port, wording.parse)
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The running process's id."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def runs(self) -> bool:
@@ -111,17 +120,15 @@ class Server:
 
 
 def served(
-    name: str, folder: Path, database: str, admin: str, broken: float | None = None
+    name: str,
+    folder: Path,
+    database: str,
+    admin: str,
+    command: Sequence[str] = PATQL_SERVE,
 ) -> Server:
-    """`patql serve`; or one that remembers for so many seconds what it should look up.
-
-    `admin` is the secret of one.
-    """
-    command = ["-m", "patql", "serve"]
-    if broken is not None:
-        command = ["-m", "tests.prove.broken", "--seconds", str(broken)]
-    command += ["--port", "{port}", "--db", database]
-    return Server(name, command, Api(admin), folder, {})
+    """`patql serve`, or what another command makes of it; `admin` is the secret of one."""
+    options = ["--port", "{port}", "--db", database]
+    return Server(name, [*command, *options], Api(admin), folder, {})
 
 
 def product(name: str, folder: Path, database: str) -> Server:

@@ -26,6 +26,7 @@ class Nemesis:
 
     Attributes:
         done: how often it did what.
+        times: when something lasted that all servers suffered from: never.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Nemesis:
         cluster: Cluster | None = None,
     ) -> None:
         self.done = Counter[str]()
+        self.times = list[tuple[float, float]]()
         self._chance = chance
         self._servers = servers
         self._proxies = proxies

@@ -3,35 +3,40 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from tests.prove.history import Act, Outcome
+from tests.prove.history import Act, Operation, Outcome
 from tests.prove.violation import Violation
 
 _SHOWN = 20
 
 
 class Report(msgspec.Struct, frozen=True):
-    """How long it took, what was done how often with which outcome, what went wrong around it, what is wrong with it."""
+    """What came of it.
+
+    Attributes:
+        seconds: how long it took.
+        history: what was done.
+        faults: what went wrong around it, and how often.
+        violations: what is wrong with it.
+        troubled: when a trouble began and ended, where there was one.
+    """
 
     seconds: float
-    operations: Mapping[tuple[Act, Outcome], int]
+    history: Sequence[Operation]
     faults: Mapping[str, int]
     violations: Sequence[Violation]
+    troubled: Sequence[tuple[float, float]] = ()
 
-    def count(self, act: Act | None = None, outcome: Outcome | None = None) -> int:
-        """How many operations there were; of an act, with an outcome, where these are given."""
-        return sum(
-            number
-            for (each, came), number in self.operations.items()
-            if act in {None, each} and outcome in {None, came}
-        )
+    def count(self, act: Act, outcome: Outcome) -> int:
+        """How many operations there were of an act with an outcome."""
+        return sum(each.act is act and each.outcome is outcome for each in self.history)
 
     def text(self) -> str:
         """For people."""
         lines = [f"{'':10}" + "".join(f"{outcome:>10}" for outcome in Outcome)]
         for act in Act:
-            counts = (self.operations.get((act, outcome), 0) for outcome in Outcome)
+            counts = (self.count(act, outcome) for outcome in Outcome)
             lines.append(f"{act:10}" + "".join(f"{count:10,}" for count in counts))
-        answered = self.count() - self.count(outcome=Outcome.NOTHING)
+        answered = sum(each.outcome is not Outcome.NOTHING for each in self.history)
         faults = ", ".join(f"{name} {n}" for name, n in sorted(self.faults.items()))
         lines += [
             "",

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.prove import setup
 from tests.prove.audit import check_audit
 from tests.prove.checker import check, check_listed
 from tests.prove.client import Client
-from tests.prove.fleet import Server, product, served, until_listening
+from tests.prove.fleet import PATQL_SERVE, Server, product, served, until_listening
 from tests.prove.history import Outcome
 from tests.prove.lines import lines
 from tests.prove.nemesis import Nemesis
@@ -23,6 +22,7 @@ from tests.prove.proxy import Proxy
 from tests.prove.recorder import Recorder
 from tests.prove.report import Report
 from tests.prove.tokens import Tokens
+from tests.prove.troubles import Trouble, Troublemaker
 from tests.prove.violation import Rule, Violation
 
 from patql.authority.authority import Authority
@@ -40,20 +40,24 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         database: the URL of an empty database.
         folder: for logs and keys.
-        processes: how many servers; one product for two of them comes on top.
+        servers: how many.
+        products: how many beside them.
         operations: how many must be answered.
         seed: of all that is left to chance.
-        broken: for how many seconds servers remember what they should look up; None for servers as they are.
+        serve: the command that serves.
         cluster: the PostgreSQL of the database, which is then crashed and cut off.
+        trouble: what goes wrong, at times, instead of all else.
     """
 
     database: str
     folder: Path
-    processes: int = 4
+    servers: int = 4
+    products: int = 2
     operations: int = 10_000
     seed: int = 0
-    broken: float | None = None
+    serve: Sequence[str] = PATQL_SERVE
     cluster: Cluster | None = None
+    trouble: Trouble | None = None
 
 
 async def prove(options: Options) -> Report:
@@ -70,8 +74,11 @@ async def prove(options: Options) -> Report:
             stack.callback(server.stop)
         for server in servers:
             await until_listening(server)
-        nemesis = Nemesis(
-            random.Random(f"{options.seed}-nemesis"), servers, proxies, options.cluster
+        chance = random.Random(f"{options.seed}-nemesis")
+        nemesis = (
+            Nemesis(chance, servers, proxies, options.cluster)
+            if options.trouble is None
+            else Troublemaker(chance, servers, options.trouble)
         )
         began = recorder.now()
         await _run(options, servers, tokens, recorder, nemesis)
@@ -85,8 +92,7 @@ async def prove(options: Options) -> Report:
             *_check_logs(servers),
             *_check_chains(authority),
         ]
-    counts = Counter((each.act, each.outcome) for each in recorder.history)
-    return Report(seconds, counts, nemesis.done, violations)
+    return Report(seconds, recorder.history, nemesis.done, violations, nemesis.times)
 
 
 async def _proxies(options: Options, stack: ExitStack) -> dict[str, Proxy]:
@@ -110,17 +116,14 @@ def _fleet(options: Options, admin: str, proxies: dict[str, Proxy]) -> list[Serv
         if name.startswith("product"):
             servers.append(product(name, options.folder, database))
         else:
-            servers.append(
-                served(name, options.folder, database, admin, options.broken)
-            )
+            servers.append(served(name, options.folder, database, admin, options.serve))
     return servers
 
 
 def _names(options: Options) -> list[str]:
-    products = range(1, options.processes // 2 + 1)
     return [
-        *(f"server-{number}" for number in range(1, options.processes + 1)),
-        *(f"product-{number}" for number in products),
+        *(f"server-{number}" for number in range(1, options.servers + 1)),
+        *(f"product-{number}" for number in range(1, options.products + 1)),
     ]
 
 
@@ -129,7 +132,7 @@ async def _run(
     servers: Sequence[Server],
     tokens: Tokens,
     recorder: Recorder,
-    nemesis: Nemesis,
+    nemesis: Nemesis | Troublemaker,
 ) -> None:
     """Clients and nemesis, until enough was answered and everything has recovered."""
 

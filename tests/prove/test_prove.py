@@ -33,7 +33,7 @@ def test_a_cache_is_noticed(tmp_path: Path, seconds: float) -> None:
         database=f"sqlite:///{tmp_path}/tokens.db",
         folder=tmp_path,
         operations=1500,
-        broken=seconds,
+        serve=("-m", "tests.prove.broken", "--seconds", str(seconds)),
     )
     report = uvloop.run(prove(options))
     found = {violation.rule for violation in report.violations}

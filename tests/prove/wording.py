@@ -142,7 +142,10 @@ class Api:
         body = received[end + 4 :]
         if length is not None and len(body) < int(length[1]):
             return None
-        return Answer(401 if body == _INACTIVE else int(received[9:12]), body)
+        status = int(received[9:12])
+        if status == 503 and b"\r\nretry-after: " not in received[: end + 2]:
+            status = 500  # a client must be told when to come back
+        return Answer(401 if body == _INACTIVE else status, body)
 
 
 class Asked(msgspec.Struct, array_like=True):
