@@ -390,7 +390,7 @@ def test_a_server_needs_a_database_with_users(tmp_path: Path) -> None:
     with pytest.raises(PatqlError, match=remedy) as caught:
         open_authority(settings)
     assert caught.value.code is Code.UNAVAILABLE
-    assert not database(settings).exists()
+    assert not Path(database(settings)).exists()
     Authority(database(settings)).close()
     with pytest.raises(PatqlError, match=f"has no user\n.*{remedy}"):
         open_authority(settings)

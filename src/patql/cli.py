@@ -432,11 +432,11 @@ def _settings_with_database(given: argparse.Namespace) -> "Settings":
 
 def _database(given: argparse.Namespace) -> dict[str, str]:
     """The variable that --db stands for; an empty one is wrong usage, not the embedded authority."""
-    from patql.config import database_path
+    from patql.config import check_database
 
     if given.db is None:
         return {}
-    database_path(given.db)
+    check_database(given.db)
     return {"PATQL_DB": given.db}
 
 

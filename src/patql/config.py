@@ -48,7 +48,7 @@ SETTINGS = (
         "db",
         "PATQL_DB",
         "the embedded authority's file",
-        "The database of `serve`, `init` and `user`: sqlite:///PATH.",
+        "The database of `serve`, `init` and `user`: sqlite:///PATH, or postgresql://USER@HOST:PORT/NAME.",
     ),
     Setting(
         "token_prefix",
@@ -170,6 +170,21 @@ def read(environ: Mapping[str, str]) -> Settings:
     )
 
 
+def check_database(url: str) -> None:
+    """Refuse what is no database URL.
+
+    Raises:
+        PatqlError: USAGE for anything but `sqlite:///PATH` and what begins with `postgresql://`.
+    """
+    if not is_postgres(url):
+        database_path(url)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a database URL names a PostgreSQL; libpq takes it as it is (PostgreSQL documentation, "Connection URIs")."""
+    return url.startswith(("postgresql://", "postgres://"))
+
+
 def database_path(url: str) -> Path:
     """The file that a database URL names; after the third slash `sqlite:///PATH` is relative unless it has a fourth.
 
@@ -182,7 +197,7 @@ def database_path(url: str) -> Path:
         raise PatqlError(
             Code.USAGE,
             f"{url!r} isn't a database URL that PatQL knows",
-            hint=f"it is written sqlite:///PATH, such as {likely}",
+            hint=f"it is written postgresql://USER@HOST:PORT/NAME, or sqlite:///PATH, such as {likely}",
         )
     return Path(path)
 

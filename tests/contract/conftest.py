@@ -3,29 +3,66 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from tests.postgres import Cluster
 
 from patql.authority.authority import Authority
 from patql.authority.ports import TokenStore
 from patql.kernel.clock import ManualClock
+from patql.store.postgres import PostgresStore
 from patql.store.sqlite import SqliteStore
 
 NOW = 1_800_000_000
 
 
-@pytest.fixture(params=["sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TokenStore]:
+_EMPTY = """
+DELETE FROM change; DELETE FROM head; DELETE FROM event; DELETE FROM sealed; DELETE FROM token_use; DELETE FROM token;
+DELETE FROM founding; DELETE FROM users;
+SELECT setval('user_id', 1, false), setval('token_id', 1, false), setval('event_id', 1, false)
+"""
+
+
+@pytest.fixture(scope="session")
+def made(cluster: Cluster) -> str:
+    """The URL of a PostgreSQL database with our schema, which tests use one after the other: making one takes long."""
+    url = cluster.database()
+    PostgresStore(url).close()
+    return url
+
+
+@pytest.fixture
+def emptied(made: str) -> str:
+    """The same with nothing in it."""
+    with psycopg.connect(made) as connection:
+        connection.execute(_EMPTY)
+    return made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], TokenStore]:
+    """Opens an empty store of each kind, and then the same again, as another process would; who asks closes it."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "tokens.db")
+    url: str = request.getfixturevalue("emptied")
+    return lambda: PostgresStore(url)
+
+
+@pytest.fixture
+def store(opening: Callable[[], TokenStore]) -> Iterator[TokenStore]:
     """An empty store of each kind."""
-    made = {"sqlite": lambda: SqliteStore(tmp_path / "tokens.db")}[request.param]()
+    made = opening()
     yield made
     made.close()
 
 
 @pytest.fixture
-def reopened(store: TokenStore, tmp_path: Path) -> Callable[[], TokenStore]:
+def reopened(
+    store: TokenStore, opening: Callable[[], TokenStore]
+) -> Callable[[], TokenStore]:
     """Opens the same database again, as another process would; whoever asks closes it."""
     del store  # made before it
-    return lambda: SqliteStore(tmp_path / "tokens.db")
+    return opening
 
 
 @pytest.fixture

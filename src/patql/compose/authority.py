@@ -1,4 +1,4 @@
-"""The authority of this machine: over a SQLite file, in process."""
+"""The authority: over a SQLite file of this machine, or a PostgreSQL database, in process."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from patql import config
 from patql.authority import authority
 from patql.authority.model import Issued
 from patql.authority.policy import Policy
+from patql.authority.ports import TokenStore
 from patql.config import Settings
 from patql.kernel.clock import Clock, SystemClock
 from patql.kernel.errors import Code, PatqlError
@@ -16,28 +17,43 @@ DATABASE = "tokens.db"
 
 
 class Authority(authority.Authority):
-    """An authority over a SQLite file, in process.
+    """An authority over a SQLite file, in process, or over a PostgreSQL database.
 
     Args:
-        path: the file, made where it doesn't exist, for its owner alone; its folder must exist.
+        database: the file, made where it doesn't exist, for its owner alone; its folder must exist. Or the URL of a
+            database, which must exist, `postgresql://USER@HOST:PORT/NAME`; its tables are made where there are none.
         clock: where the present comes from.
         policy: the token prefix, the scope categories, the guard and the lifetime cap.
 
     Raises:
         PatqlError: EXPOSED where others can read the file, SCHEMA where it is newer than this version of PatQL or
-            something else's, UNAVAILABLE where it can't be opened.
+            something else's, UNAVAILABLE where it can't be opened; USAGE for a URL that can't be read.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        database: str | os.PathLike[str],
         *,
         clock: Clock | None = None,
         policy: Policy | None = None,
     ) -> None:
+        super().__init__(_store(database), clock or SystemClock(), policy or Policy())
+
+
+def _store(database: str | os.PathLike[str], *, make: bool = True) -> TokenStore:
+    if not isinstance(database, str) or not config.is_postgres(database):
         from patql.store.sqlite import SqliteStore
 
-        super().__init__(SqliteStore(path), clock or SystemClock(), policy or Policy())
+        return SqliteStore(database)
+    try:
+        from patql.store.postgres import PostgresStore
+    except ImportError as error:
+        raise PatqlError(
+            Code.USAGE,
+            "a PostgreSQL database needs the package psycopg, which isn't installed",
+            hint="install it with: pip install 'patql[postgres]'",
+        ) from error
+    return PostgresStore(database, make=make)
 
 
 def policy(settings: Settings) -> Policy:
@@ -55,31 +71,38 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def database(settings: Settings) -> Path:
-    """The file of the server's database: PATQL_DB's, else the embedded authority's."""
-    if settings.db is not None:
-        return config.database_path(settings.db)
-    return settings.data_dir / DATABASE
+def database(settings: Settings) -> Path | str:
+    """The server's database: PATQL_DB's file, or its URL for PostgreSQL; else the embedded authority's file."""
+    if settings.db is None:
+        return settings.data_dir / DATABASE
+    if config.is_postgres(settings.db):
+        return settings.db
+    return config.database_path(settings.db)
 
 
-def open_authority(settings: Settings) -> Authority:
+def open_authority(settings: Settings) -> authority.Authority:
     """The authority of a server, which must have been made before.
 
     Raises:
-        PatqlError: UNAVAILABLE where the file doesn't exist or has no user, and as `Authority`.
+        PatqlError: UNAVAILABLE where the database doesn't exist or has no user, and as `Authority`.
     """
-    path = database(settings)
-    remedy = f"make it with `patql init --db {settings.db or f'sqlite:///{path}'}`"
-    if not path.exists():
-        raise PatqlError(
-            Code.UNAVAILABLE, f"there is no token database {path}", hint=remedy
-        )
-    opened = Authority(path, policy=policy(settings))
+    where = database(settings)
+    remedy = "make it with `patql init --db …`"
+    if isinstance(where, Path):
+        remedy = f"make it with `patql init --db {settings.db or f'sqlite:///{where}'}`"
+        if not where.exists():
+            told = f"there is no token database {where}"
+            raise PatqlError(Code.UNAVAILABLE, told, hint=remedy)
+    store = _store(where, make=False)
+    opened = authority.Authority(store, SystemClock(), policy(settings))
     if opened.is_empty():
         opened.close()
-        raise PatqlError(
-            Code.UNAVAILABLE, f"the token database {path} has no user", hint=remedy
+        name = (
+            f"token database {where}"
+            if isinstance(where, Path)
+            else "database of PATQL_DB"
         )
+        raise PatqlError(Code.UNAVAILABLE, f"the {name} has no user", hint=remedy)
     return opened
 
 

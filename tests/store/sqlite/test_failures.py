@@ -45,8 +45,12 @@ def test_a_full_disk(path: Path) -> None:
     """Where the disk is full, nothing is acknowledged, and all that was is still there."""
     store = SqliteStore(path)
     with Authority(store, SystemClock()) as authority:
-        limit = store._writer._connection.execute("PRAGMA page_count").get
-        store._writer._connection.execute(f"PRAGMA max_page_count = {limit}")
+        limit = store._writer.session.transaction.connection.execute(
+            "PRAGMA page_count"
+        ).get
+        store._writer.session.transaction.connection.execute(
+            f"PRAGMA max_page_count = {limit}"
+        )
         issued = list[int]()
         with pytest.raises(PatqlError, match="the disk is full") as refused:
             issued.extend(
@@ -54,7 +58,9 @@ def test_a_full_disk(path: Path) -> None:
             )
         assert refused.value.code is Code.UNAVAILABLE
         assert [t.id for t in authority.list("alice")] == [1, *issued]
-        store._writer._connection.execute("PRAGMA max_page_count = 10000")
+        store._writer.session.transaction.connection.execute(
+            "PRAGMA max_page_count = 10000"
+        )
         assert authority.issue("alice").token.id == len(issued) + 2
 
 

@@ -24,7 +24,8 @@ from patql.authority.issue import Wanted
 from patql.authority.listing import Field, Listing
 from patql.authority.model import Token
 from patql.kernel.clock import ManualClock
-from patql.store.sqlite import SqliteStore, pages
+from patql.store import anchors
+from patql.store.sqlite import SqliteStore
 
 NOW = 1_800_000_000
 _MANY = 100_000 if os.environ.get("PATQL_LONG") == "1" else 5_000
@@ -116,8 +117,8 @@ class Paging(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_paging_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """With stretches of 4 tokens, every page is what a plain slice of the active tokens is."""
-    monkeypatch.setattr(pages, "_STRETCH", 4)
-    monkeypatch.setattr(pages, "_USERS", 1)
+    monkeypatch.setattr(anchors, "STRETCH", 4)
+    monkeypatch.setattr(anchors, "_KEPT", 1)
     run_state_machine_as_test(
         Paging,
         settings=settings(max_examples=40, stateful_step_count=25, deadline=None),
@@ -128,7 +129,7 @@ def test_a_clock_that_was_set_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tokens that had expired are listed again, once it is before their expiry again."""
-    monkeypatch.setattr(pages, "_STRETCH", 4)
+    monkeypatch.setattr(anchors, "STRETCH", 4)
     clock = ManualClock(NOW)
     with Authority(SqliteStore(tmp_path / "tokens.db"), clock) as authority:
         for n in range(20):

@@ -3,10 +3,10 @@
 import shlex
 import sys
 
-from patql.authority.authority import Authority
+from patql.authority import authority
 from patql.authority.model import Granted, Issued
-from patql.compose import Authority as SqliteAuthority
 from patql.compose import (
+    Authority,
     Choice,
     database,
     keep_embedded,
@@ -44,10 +44,9 @@ def init(settings: Settings, user: str | None, delivery: Delivery) -> None:
     Raises:
         PatqlError: INVALID where there are users already, OUTPUT where the token can't be delivered.
     """
-    path = database(settings)
     if settings.db is None:
-        make_folder(path.parent)
-    with SqliteAuthority(path, policy=policy(settings)) as opened:
+        make_folder(settings.data_dir)
+    with Authority(database(settings), policy=policy(settings)) as opened:
         _hand_over(settings, opened, make_first(opened, user), delivery)
 
 
@@ -85,7 +84,10 @@ def _ask_token(url: str) -> Secret:
 
 
 def _hand_over(
-    settings: Settings, opened: Authority, issued: Issued, delivery: Delivery
+    settings: Settings,
+    opened: authority.Authority,
+    issued: Issued,
+    delivery: Delivery,
 ) -> None:
     """Store the root token of one's own embedded authority; give any other to whoever asked."""
     verdict = opened.verify(issued.secret)
@@ -103,7 +105,9 @@ def _hand_over(
     )
 
 
-def _deliver(opened: Authority, issued: Issued, owner: str, delivery: Delivery) -> None:
+def _deliver(
+    opened: authority.Authority, issued: Issued, owner: str, delivery: Delivery
+) -> None:
     token = issued.token
     row = (owner, token.id, token.label, token.scopes, issued.secret.reveal())
 

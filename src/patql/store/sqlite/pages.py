@@ -1,10 +1,4 @@
-"""Pages of a user's tokens, each read in one snapshot.
-
-The default order would cost a walk from the first token to the page's, and another to count. So for a user with many
-tokens the ids at which stretches of the listing begin are kept in memory, with the count. They hold exactly as long
-as nothing can have changed: until the user's next audit event, which is read in the same snapshot, or until the next
-expiry.
-"""
+"""Pages of a user's tokens, each read in one snapshot."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
@@ -12,15 +6,13 @@ expiry.
 from itertools import starmap
 
 import apsw
-import msgspec
 
 from patql.authority.listing import Field, Listing, Page
 from patql.authority.model import Token
-from patql.store.sqlite import conditions
+from patql.store import anchors, conditions
+from patql.store.anchors import Anchors, Memory
+from patql.store.sqlite import dialect
 from patql.store.sqlite.queries import ACTIVE, TOKEN
-
-_STRETCH = 500  # tokens between two anchors; a page of the API at its longest
-_USERS = 256  # users whose anchors are kept at most
 
 _MINE = f"FROM token INDEXED BY token_listing WHERE uid = :uid AND {ACTIVE}"
 _LAST_EVENT = """
@@ -29,33 +21,11 @@ FROM user WHERE username = ?
 """
 
 
-class Anchors(msgspec.Struct, frozen=True):
-    """Where stretches of a user's active tokens begin.
-
-    Attributes:
-        event: the id of the user's last audit event when they were read.
-        since: the instant at which they were read, in seconds since the epoch.
-        until: the instant at which the next token expires.
-        count: the number of active tokens.
-        ids: the id of each `_STRETCH`th token, from the first on; empty for a user with few.
-    """
-
-    event: int
-    since: float
-    until: float
-    count: int
-    ids: tuple[int, ...]
-
-    def hold(self, event: int, now: float) -> bool:
-        """Whether they are still exact."""
-        return self.event == event and self.since <= now < self.until
-
-
 class Pages:
     """Reads pages; shared by threads, each of which brings its own connection."""
 
     def __init__(self) -> None:
-        self._anchors = dict[int, Anchors]()
+        self._memory = Memory()
 
     def read(
         self, connection: apsw.Connection, user: str, listing: Listing, now: float
@@ -67,31 +37,19 @@ class Pages:
             if row is None:
                 return Page((), 0, "0-0")
             uid, event = row
-            anchors = self._current(connection, uid, event or 0, now)
-            version = f"{anchors.event}-{anchors.count}"
+            known = self._memory.get(uid, event or 0, now)
+            if known is None:
+                surveyed = _survey(connection, uid, event or 0, now)
+                known = self._memory.keep(uid, surveyed)
+            version = f"{known.version}-{known.count}"
             if listing.where is None and listing.order is Field.ID:
-                tokens = _plain(connection, uid, anchors, listing, now)
-                return Page(tokens, anchors.count, version)
+                tokens = _plain(connection, uid, known, listing, now)
+                return Page(tokens, known.count, version)
             return _conditional(connection, uid, listing, now, version)
         finally:
             # Left open, it would show the past to whatever this thread reads next. A failing disk may have ended it.
             if connection.in_transaction:
                 connection.execute("COMMIT")
-
-    def _current(
-        self, connection: apsw.Connection, uid: int, event: int, now: float
-    ) -> Anchors:
-        known = self._anchors.get(uid)
-        if known is not None and known.hold(event, now):
-            return known
-        anchors = _survey(connection, uid, event, now)
-        if anchors.ids:
-            if len(self._anchors) >= _USERS:
-                self._anchors.clear()
-            self._anchors[uid] = anchors
-        else:
-            self._anchors.pop(uid, None)
-        return anchors
 
 
 def _survey(connection: apsw.Connection, uid: int, event: int, now: float) -> Anchors:
@@ -99,12 +57,12 @@ def _survey(connection: apsw.Connection, uid: int, event: int, now: float) -> An
         f"SELECT count(*), min(expiry) {_MINE}", {"uid": uid, "now": now}
     ).get
     ids = list[int]()
-    if count > _STRETCH:
+    if count > anchors.STRETCH:
         step = f"SELECT id {_MINE} AND id > :last ORDER BY id LIMIT 1 OFFSET :skip"
         bound = {"uid": uid, "now": now, "last": 0, "skip": 0}
         while (found := connection.execute(step, bound).get) is not None:
             ids.append(found)
-            bound |= {"last": found, "skip": _STRETCH - 1}
+            bound |= {"last": found, "skip": anchors.STRETCH - 1}
     end = float("inf") if until is None else until
     return Anchors(event, now, end, count, tuple(ids))
 
@@ -112,27 +70,23 @@ def _survey(connection: apsw.Connection, uid: int, event: int, now: float) -> An
 def _plain(
     connection: apsw.Connection,
     uid: int,
-    anchors: Anchors,
+    known: Anchors,
     listing: Listing,
     now: float,
 ) -> tuple[Token, ...]:
     """All tokens by id, from the nearest anchor on."""
-    size = max(0, min(listing.limit, anchors.count - listing.offset))
-    offset = listing.offset
-    if listing.descending:
-        offset = anchors.count - listing.offset - size
+    descending = listing.descending
+    first, skip, size = known.place(
+        listing.offset, listing.limit, descending=descending
+    )
     if size == 0:
         return ()
-    first, skip = 0, offset
-    if anchors.ids:
-        stretch, skip = divmod(offset, _STRETCH)
-        first = anchors.ids[stretch]
     rows = connection.execute(
         f"SELECT {TOKEN} {_MINE} AND id >= :first ORDER BY id LIMIT :size OFFSET :skip",
         {"uid": uid, "now": now, "first": first, "size": size, "skip": skip},
     ).fetchall()
     tokens = tuple(starmap(Token, rows))
-    return tokens[::-1] if listing.descending else tokens
+    return tokens[::-1] if descending else tokens
 
 
 def _conditional(
@@ -147,10 +101,10 @@ def _conditional(
 
     matching = _MINE
     if listing.where is not None:
-        matching += f" AND {conditions.where(listing.where, bind)}"
+        matching += f" AND {conditions.where(listing.where, bind, dialect.TOKENS)}"
     results = connection.execute(f"SELECT count(*) {matching}", values).get
     rows = connection.execute(
-        f"SELECT {TOKEN} {matching} ORDER BY {conditions.order(listing)}"
+        f"SELECT {TOKEN} {matching} ORDER BY {conditions.order(listing, dialect.TOKENS)}"
         " LIMIT ? OFFSET ?",
         [*values, listing.limit, listing.offset],
     ).fetchall()

@@ -15,7 +15,8 @@ from patql.authority.chain import Line
 from patql.authority.listing import Listing, Stretch
 from patql.authority.model import TOKEN_ACTIONS, Entry, Event, Role, Token, User
 from patql.authority.ports import Record
-from patql.store.sqlite import conditions
+from patql.store import conditions
+from patql.store.sqlite import dialect
 
 ACTIVE = (
     "revoked_at IS NULL AND disabled_at IS NULL AND (expiry IS NULL OR expiry > :now)"
@@ -155,9 +156,9 @@ class Queries:
 
         matching = _ABOUT_TOKENS
         if listing.where is not None:
-            condition = conditions.where(listing.where, bind, conditions.EVENTS)
+            condition = conditions.where(listing.where, bind, dialect.EVENTS)
             matching += f" AND {condition}"
-        order = conditions.order(listing, conditions.EVENTS)
+        order = conditions.order(listing, dialect.EVENTS)
         with self._snapshot():
             last = self.connection.execute(_LAST_ABOUT, (user,)).get
             results = self.connection.execute(f"SELECT count(*) {matching}", values).get

@@ -3,7 +3,8 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,8 @@ from patql.store.sqlite.connection import connect, use_wal
 from patql.store.sqlite.failures import OUTSIDE, fail, translated
 from patql.store.sqlite.pages import Pages
 from patql.store.sqlite.queries import Queries
-from patql.store.sqlite.writer import Writer
+from patql.store.sqlite.session import SqliteSession
+from patql.store.writer import Writer
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ class SqliteStore:
         self._pages = Pages()
         file.ensure(Path(self._path))
         with translated(self._path):
-            self._writer = Writer(self._open_writer())
+            self._writer = Writer(SqliteSession(self._open_writer()))
 
     inline = True
 
@@ -140,6 +142,12 @@ class SqliteStore:
         """Remember when tokens were last used, each at most once a minute."""
         with translated(self._path):
             self._writer.run(lambda at: at.use(uses))
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Changes that this thread writes inside are one transaction, which ends with the block."""
+        with translated(self._path), self._writer.together():
+            yield
 
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change as one transaction, together with those of other threads that wait."""

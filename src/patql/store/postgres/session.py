@@ -1,0 +1,142 @@
+"""One transaction after another over one connection to the primary, made anew when it breaks."""
+
+from contextlib import suppress
+
+import psycopg
+from psycopg import errors
+from psycopg.pq import TransactionStatus
+
+from patql.authority.chain import Chain
+from patql.store.postgres.connection import Address, Connection, connect
+from patql.store.postgres.failures import unavailable
+from patql.store.postgres.transaction import PostgresTransaction
+from patql.store.writer import Again
+
+PATIENCE = 15
+"""How long a statement of a change may take, in seconds, waiting for others' locks included."""
+
+_SETTINGS = {
+    "statement_timeout": "12s",
+    "lock_timeout": "6s",
+    # A process that is stopped in the midst of a change must not keep its locks from all others.
+    "idle_in_transaction_session_timeout": "3s",
+}
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+
+class PostgresSession:
+    """A session of a store's writer."""
+
+    def __init__(self, address: Address, connection: Connection) -> None:
+        self._address = address
+        connection.patience = PATIENCE
+        self._connection = connection
+        self._place = (0, b"")
+        self._told = 0
+        self.transaction = PostgresTransaction(connection)
+
+    @classmethod
+    def open(cls, address: Address) -> "PostgresSession":
+        """A session over a new connection."""
+        return cls(address, _open(address))
+
+    def begin(self) -> None:
+        """Begin a transaction, over a new connection where the last one broke meanwhile."""
+        try:
+            if self._connection.closed:
+                self._renew()
+            self._connection.execute(_BEGIN)
+        except psycopg.OperationalError:
+            if not self._connection.closed:
+                raise
+            self._renew()
+            self._connection.execute(_BEGIN)
+        self._place = self.transaction.chain.place
+
+    def mark(self) -> None:
+        """What follows is one change."""
+        self._connection.execute("SAVEPOINT change")
+        self._told = len(self.transaction.told)
+
+    def keep(self) -> None:
+        """The change since the mark is to be kept."""
+        self._connection.execute("RELEASE SAVEPOINT change")
+
+    def undo(self) -> bool:
+        """Undo what the change since the mark did; False where the connection, and with it all, is lost."""
+        status = self._connection.info.transaction_status
+        if status not in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+            return False
+        self._connection.execute(
+            "ROLLBACK TO SAVEPOINT change; RELEASE SAVEPOINT change"
+        )
+        del self.transaction.told[self._told :]
+        return True
+
+    def commit(self) -> None:
+        """Write the audit's lines, and end the transaction.
+
+        Raises:
+            PatqlError: UNAVAILABLE where nobody knows whether the server has done so.
+        """
+        self.transaction.write_lines()
+        try:
+            ended = self._connection.execute("COMMIT").statusmessage
+        except psycopg.OperationalError as error:
+            if not self._connection.closed and not _is_unknown(error):
+                raise
+            raise unavailable(
+                self._address.name,
+                "was lost in the midst of a change: whether it was made is unknown",
+            ) from error
+        if ended != "COMMIT":
+            raise errors.InFailedSqlTransaction("the transaction had failed")
+        self.transaction.told.clear()
+        self._forget()
+
+    def rollback(self) -> None:
+        """End the transaction, however far it got, without its changes."""
+        self.transaction.told.clear()
+        try:
+            self._connection.rollback()
+        except psycopg.Error:
+            self._connection.close()
+        if self._connection.closed:
+            self.transaction.chain = Chain()  # who knows what has been kept
+        else:
+            self.transaction.chain.return_to(self._place)
+
+    def again(self, error: BaseException) -> Again:
+        """What to run again: all that another transaction stood in the way of, or a change that another was before."""
+        if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected):
+            return Again.BATCH
+        if isinstance(error, errors.UniqueViolation):
+            return Again.CHANGE
+        return Again.NOTHING
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _forget(self) -> None:
+        """Delete answers whose time has come, after the change, in no transaction that others could wait for."""
+        until, self.transaction.sealed_until = self.transaction.sealed_until, 0
+        if until > 0:
+            with suppress(psycopg.Error):  # the next change that keeps one tries again
+                self._connection.execute(
+                    "DELETE FROM sealed WHERE until <= %s", (until,)
+                )
+
+    def _renew(self) -> None:
+        self._connection.close()
+        self._connection = _open(self._address)
+        self._connection.patience = PATIENCE
+        self.transaction.connection = self._connection
+
+
+def _open(address: Address) -> Connection:
+    return connect(address, **_SETTINGS)
+
+
+def _is_unknown(error: psycopg.Error) -> bool:
+    return isinstance(error, errors.StatementCompletionUnknown)
