@@ -17,6 +17,7 @@ from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
 from patql.compose import api_from_environment
 from patql.faces.http.app import App
+from patql.faces.http.host import Host
 from patql.kernel.secrets import Secret
 
 TOKENS = 1_000_000
@@ -26,7 +27,7 @@ PATH = "/authorize?scope=linodes:read_only"
 Server = tuple[int, int]
 
 
-def constant() -> App:
+def constant(_host: Host) -> App:
     """The application whose authority says the same of every secret, and looks at nothing."""
     api = api_from_environment()
     real = api.authority

@@ -27,6 +27,7 @@ from patql.authority.authority import Authority
 from patql.authority.issue import Wanted
 from patql.compose import api_from_environment
 from patql.faces.http.app import App
+from patql.faces.http.host import Host
 from patql.kernel.clock import SystemClock
 from patql.kernel.http import Request, Response
 from patql.store.sqlite import SqliteStore
@@ -59,7 +60,7 @@ class Constant(Api):
         return self._response
 
 
-def constant() -> App:
+def constant(_host: Host) -> App:
     """The application that answers what the real one answers to GET /v4/profile."""
     api = api_from_environment()
     credential = os.environ["BENCH_TOKEN"].encode()

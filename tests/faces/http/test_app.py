@@ -90,7 +90,7 @@ def run(app: App, scope: Message, *received: Message) -> list[Message]:
 def test_unexpected_error(failing: Making, method: str) -> None:
     """An unexpected error is written down with where it happened, without the secrets in it."""
     app, written = failing(ValueError(f"bad {SECRET}"))
-    sent = run(app, scope(method))
+    sent = run(app, scope(method), {"type": "http.request"})
     assert [message["type"] for message in sent] == [
         "http.response.start",
         "http.response.body",
@@ -133,7 +133,7 @@ def test_life(tmp_path: Path) -> None:
         "lifespan.shutdown.complete",
     ]
     assert api.closed
-    assert b" unix - GET /v4/profile 503 " in written[-1]
+    assert b" - - GET /v4/profile 503 " in written[-1]
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,13 @@ class Told(logging.Handler):
         self._log.tell(record.levelname.lower(), "server", f"{self.format(record)}\n")
 
 
+def take_over(log: AccessLog) -> None:
+    """Have what uvicorn says written in the log's form."""
+    logger = logging.getLogger("uvicorn.error")
+    logger.handlers = [Told(log)]
+    logger.propagate = False
+
+
 def shown(secret: bytes | None) -> str:
     """What may be shown of a token that was sent; `-` for what isn't one."""
     if (

@@ -19,11 +19,13 @@ from patql.api.api import WRITES, Api, Verify
 from patql.api.bodies import limit
 from patql.authority.model import Denied, Granted
 from patql.config import Settings
-from patql.faces.http.access_log import shown
-from patql.faces.http.desk import Desk, memory
+from patql.faces.http.access_log import AccessLog, shown, take_over
+from patql.faces.http.admin import listen as admin_listener
+from patql.faces.http.desk import Desk
 from patql.faces.http.gate import ALWAYS, Gate
+from patql.faces.http.host import Host
 from patql.faces.http.limits import Standing
-from patql.faces.http.memory import Memory
+from patql.faces.http.metrics import Metrics
 from patql.kernel import asgi
 from patql.kernel.asgi import Message, Receive, Send
 from patql.kernel.clock import Clock, SystemClock
@@ -40,11 +42,20 @@ TOO_MANY = "Too many requests"
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
-def application(shared: Memory | None = None, workers: int = 1) -> "App":
-    """The application that the environment's settings describe; uvicorn's workers call this."""
+def application(host: Host) -> "App":
+    """The application that the environment's settings describe; each worker calls this."""
     from patql.compose import api_from_environment
 
-    return App(api_from_environment(), config.read(os.environ), shared, workers)
+    return App(api_from_environment(), config.read(os.environ), host)
+
+
+def log() -> AccessLog:
+    """What a process that has no application writes by."""
+    settings = config.read(os.environ)
+    made = AccessLog(to_stderr, SystemClock(), json=settings.log == "json")
+    if settings.log == "json":
+        take_over(made)
+    return made
 
 
 def to_stderr(text: bytes) -> None:
@@ -60,8 +71,7 @@ class App:
     Args:
         api: what answers; it is closed with the application.
         settings: limits, proxies, and the form of the log.
-        shared: the memory of all workers; omitted where there is one.
-        workers: how many there are.
+        host: what it shares with other workers; omitted where there are none.
         write: takes log lines.
         clock: where the present comes from.
     """
@@ -70,21 +80,22 @@ class App:
         self,
         api: Api,
         settings: Settings,
-        shared: Memory | None = None,
-        workers: int = 1,
+        host: Host | None = None,
         write: Callable[[bytes], object] = to_stderr,
         clock: Clock | None = None,
     ) -> None:
         self._api = api
+        self._host = host or Host()
         self.desk = Desk(
             api.authority,
             settings,
-            shared or memory(workers),
-            workers,
+            self._host,
             api.templates,
             write,
             clock or SystemClock(),
         )
+        if settings.log == "json":
+            take_over(self.desk.log)
         self.gate = Gate(self.desk, self._report)
         self.inline = api.authority.inline
         self._threads = ThreadPoolExecutor(THREADS, "patql-store")
@@ -109,6 +120,24 @@ class App:
             await self._http(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What all workers of the host have done."""
+        return self.desk.metrics
+
+    async def is_ready(self) -> bool:
+        """Whether the store can be read, and is one that this version reads."""
+        read = self._api.authority.is_empty
+        try:
+            if self.inline:
+                read()
+            else:
+                await asyncio.get_running_loop().run_in_executor(self._threads, read)
+        except PatqlError as error:
+            self._report(error)
+            return False
+        return True
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         begun = perf_counter()
@@ -203,9 +232,12 @@ class App:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         beside = asyncio.create_task(self._work_beside())
+        admin = self._host.admin and await admin_listener(self, self._host.admin)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         beside.cancel()
+        if admin is not None:
+            admin.close()
         self.close()
         await send({"type": "lifespan.shutdown.complete"})
 

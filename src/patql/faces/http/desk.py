@@ -3,28 +3,21 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from patql.api.uses import Uses
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted, Reason
 from patql.config import Settings
-from patql.faces.http import limits, metrics
+from patql.faces.http import limits
 from patql.faces.http.access_log import AccessLog
+from patql.faces.http.host import Host
 from patql.faces.http.limits import Limits, Standing
-from patql.faces.http.memory import Memory
 from patql.faces.http.metrics import Metrics
-from patql.faces.http.proxies import UNIX, Proxies
-from patql.api.uses import Uses
+from patql.faces.http.proxies import NOBODY, Proxies
 from patql.kernel.clock import Clock
 from patql.kernel.http import Headers
 
 LOG_DELAY = 0.2
 """How long a line of the access log may wait to be written, in seconds."""
-
-
-def memory(workers: int) -> Memory:
-    """What the workers of a host share, for so many of them."""
-    made = Memory(limits.SIZE + metrics.size(workers))
-    limits.make_key(made)
-    return made
 
 
 class Desk:
@@ -33,8 +26,7 @@ class Desk:
     Args:
         authority: gives verdicts.
         settings: limits, proxies, and the form of the log.
-        shared: made by `memory` for as many workers.
-        workers: how many processes there are at once.
+        host: what it shares with others.
         routes: the forms of paths that are counted apart.
         write: takes log lines.
         clock: where the present comes from.
@@ -44,8 +36,7 @@ class Desk:
         self,
         authority: Authority,
         settings: Settings,
-        shared: Memory,
-        workers: int,
+        host: Host,
         routes: Sequence[str],
         write: Callable[[bytes], object],
         clock: Clock,
@@ -56,20 +47,20 @@ class Desk:
         self.uses = Uses()
         self.proxies = Proxies(settings.proxies)
         self.limits = Limits(
-            shared,
+            host.memory,
             settings.limit_failures,
             settings.limit_requests,
             self.proxies.trusts,
         )
-        self.metrics = Metrics(shared, limits.SIZE, workers, routes)
+        self.metrics = Metrics(host.memory, limits.SIZE, host.workers, routes)
 
     def is_proxy(self, peer: str | None) -> bool:
         """Whether a peer is a proxy of ours, so that what it says of its clients counts."""
-        return self.proxies.trusts(peer or UNIX)
+        return peer is not None and self.proxies.trusts(peer)
 
     def client(self, peer: str | None, headers: Headers) -> str:
         """The address that a request came from."""
-        return self.proxies.client(peer or UNIX, headers)
+        return self.proxies.client(peer or NOBODY, headers)
 
     def limited(
         self, client: str, secret: bytes | None, now: float

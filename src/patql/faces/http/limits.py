@@ -51,7 +51,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
         """The same as header lines."""
         return (
             b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
-            % (self.limit, self.remaining, self.reset)
+            % (self.limit, max(0, self.remaining), self.reset)
         )
 
 

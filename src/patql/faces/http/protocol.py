@@ -16,6 +16,7 @@ before it could know.
 # (uvicorn declares what is None before the first request, and after the last, as if it never were)
 
 import asyncio
+import socket
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from uvicorn.server import ServerState
 
 from patql.api import authorize, headers, problems
 from patql.faces.http.app import HSTS, App
+from patql.faces.http.proxies import UNIX
 from patql.kernel.errors import Problem
 from patql.kernel.http import Headers
 
@@ -65,6 +67,9 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has come: a proxy of ours, or a stranger, whose address is its own whatever it says."""
         super().connection_made(cast("asyncio.Transport", transport))
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family == socket.AF_UNIX:
+            self.client = (UNIX, 0)
         self._peer = self.client and self.client[0]
         if self._desk is not None and not self._desk.is_proxy(self._peer):
             self._stranger = self._desk.client(self._peer, [])

@@ -8,6 +8,8 @@ from patql.kernel.http import Headers
 
 UNIX = "unix"
 """What stands for the address of a peer on a unix socket."""
+NOBODY = "-"
+"""What stands for that of a peer that has none, since it is gone already."""
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address

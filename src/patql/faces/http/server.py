@@ -4,17 +4,21 @@ import ipaddress
 import signal
 import socket
 import ssl
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from uvicorn.importer import import_from_string
-from uvicorn.supervisors.multiprocess import Multiprocess
 
+from patql.faces.http import sockets
+from patql.faces.http.app import log
+from patql.faces.http.host import Host
 from patql.faces.http.protocol import Protocol
+from patql.faces.http.sockets import BACKLOG
+from patql.faces.http.supervisor import Supervisor
 from patql.kernel.errors import Code, PatqlError
 
 APPLICATION = "patql.faces.http.app:application"
@@ -23,14 +27,17 @@ KEEP_ALIVE = 75
 """How long an idle connection stays open, in seconds."""
 GRACE = 10
 """How long requests under way may take to end once the server is told to stop, in seconds."""
-_BACKLOG = 2048
+HEALTH = 30
+"""How long a worker may take to start, or to say that it is alive, in seconds."""
 
 
 def run(
     factory: str = APPLICATION,
     *,
     host: str = "127.0.0.1",
-    port: int = PORT,
+    port: int | None = PORT,
+    unix: Path | None = None,
+    admin: tuple[str, int] | None = None,
     workers: int = 1,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
@@ -39,9 +46,11 @@ def run(
     """Serve until SIGTERM or SIGINT, then finish what is under way, and return.
 
     Args:
-        factory: `module:function` that makes the application; each worker calls it.
+        factory: `module:function` that makes the application of a `Host`; each worker calls it.
         host: the address to listen on, or a name of this machine.
-        port: 0 for any that is free.
+        port: 0 for any that is free, None for a unix socket alone.
+        unix: the path of a unix socket to listen on.
+        admin: the address and port where health and metrics are told; None for nowhere.
         workers: processes.
         tls_cert: a file with the certificate and its chain, PEM.
         tls_key: a file with its private key, PEM.
@@ -50,31 +59,35 @@ def run(
     Raises:
         PatqlError: USAGE where it can't or must not listen there so; and whatever the factory raises.
     """
-    _check_confidential(host, tls_cert, tls_key, insecure=insecure)
-    application = import_from_string(factory)()
+    _check_confidential(
+        None if port is None else host, tls_cert, tls_key, insecure=insecure
+    )
+    shared = Host(workers)
+    make = partial(import_from_string(factory), shared)
+    application = make()
     if workers > 1:  # each makes its own; this one has shown that they can
         application.close()
-    served: str | Callable[..., Any] = factory if workers > 1 else application
-    config = _config(served, workers, tls_cert, tls_key)
+    config = _config(make if workers > 1 else application, workers, tls_cert, tls_key)
     _check_tls(config)
-    listener = _listen(host, port)
-    where = _url(listener, "http" if tls_cert is None else "https")
-    sys.stderr.write(f"patql serves {where}/v4 until it is interrupted\n")
-    sys.stderr.flush()
-    if workers > 1:
-        Multiprocess(config, [listener]).run()
-    else:
-        _serve(config, listener)
+    scheme = "http" if tls_cert is None else "https"
+    with sockets.opened(host, port, unix, admin) as (listeners, shared.admin):
+        where = [sockets.url(listener, scheme) for listener in listeners]
+        told = f"patql serves {' and '.join(where)} until it is interrupted\n"
+        log().tell("info", "start", told)
+        if workers > 1:
+            Supervisor(config, listeners).run()
+        else:
+            _serve(config, listeners)
 
 
 def _check_confidential(
-    host: str, tls_cert: Path | None, tls_key: Path | None, *, insecure: bool
+    host: str | None, tls_cert: Path | None, tls_key: Path | None, *, insecure: bool
 ) -> None:
     if (tls_cert is None) != (tls_key is None):
         raise PatqlError(
             Code.USAGE, "--tls-cert and --tls-key are given together or not at all"
         )
-    if tls_cert is None and not insecure and not _is_loopback(host):
+    if not (host is None or tls_cert or insecure or _is_loopback(host)):
         raise PatqlError(
             Code.USAGE,
             f"{host} can be reached from elsewhere, and tokens would pass there unencrypted",
@@ -101,19 +114,27 @@ def _config(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=HEALTH,
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
     )
 
 
-def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
+def _serve(config: uvicorn.Config, listeners: list[socket.socket]) -> None:
     # uvicorn raises the signal again once it has stopped; by then it has been obeyed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _obeyed)
-    uvicorn.Server(config).run([listener])
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # it is ignored under nohup
+        signal.signal(signal.SIGHUP, _ended)
+    uvicorn.Server(config).run(listeners)
+
+
+def _ended(_number: int, _frame: FrameType | None) -> None:
+    """One process has nobody to hand over to."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _obeyed(_number: int, _frame: FrameType | None) -> None:
@@ -139,22 +160,3 @@ def _check_tls(config: uvicorn.Config) -> None:
             Code.USAGE,
             f"the certificate {config.ssl_certfile} and key {config.ssl_keyfile} can't be used: {error}",
         ) from error
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        # Python tells the address a second time.
-        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
-        raise PatqlError(
-            Code.USAGE,
-            f"can't listen on port {port} of {host}: {reason}",
-            hint="name another by --port or --host",
-        ) from error
-
-
-def _url(listener: socket.socket, scheme: str) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
