@@ -17,6 +17,7 @@ from patql.compose.authority import (
     open_authority,
     policy,
 )
+from patql.compose.schema import Versions, check, migrate
 from patql.compose.session import connect, open_session
 from patql.compose.target import (
     Choice,
@@ -28,13 +29,16 @@ from patql.compose.target import (
 __all__ = [
     "Authority",
     "Choice",
+    "Versions",
     "administration",
     "api_from_environment",
+    "check",
     "connect",
     "database",
     "keep_embedded",
     "make_first",
     "make_folder",
+    "migrate",
     "open_api",
     "open_authority",
     "open_session",

@@ -45,15 +45,27 @@ def _store(database: str | os.PathLike[str], *, make: bool = True) -> TokenStore
         from patql.store.sqlite import SqliteStore
 
         return SqliteStore(database)
+    need_postgres()
+    from patql.store.postgres import PostgresStore
+
+    return PostgresStore(database, make=make)
+
+
+def need_postgres() -> None:
+    """Refuse to go on where the package that speaks to PostgreSQL isn't installed.
+
+    Raises:
+        PatqlError: USAGE.
+    """
     try:
-        from patql.store.postgres import PostgresStore
+        import psycopg
     except ImportError as error:
         raise PatqlError(
             Code.USAGE,
             "a PostgreSQL database needs the package psycopg, which isn't installed",
             hint="install it with: pip install 'patql[postgres]'",
         ) from error
-    return PostgresStore(database, make=make)
+    del psycopg
 
 
 def policy(settings: Settings) -> Policy:
