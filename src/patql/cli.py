@@ -215,6 +215,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _admin(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or "127.0.0.1", _port(port)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -328,7 +333,18 @@ def _query(given: argparse.Namespace) -> int:
 def _describe_serve(parser: argparse.ArgumentParser) -> None:
     parser.description = "Serve the API over HTTP until interrupted."
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=_port, default=8080, help="0 takes a free one")
+    parser.add_argument(
+        "--port", type=_port, help="8080; none with --unix; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--unix", type=Path, metavar="PATH", help="listen on a unix socket (mode 0660)"
+    )
+    parser.add_argument(
+        "--admin",
+        type=_admin,
+        metavar="[HOST:]PORT",
+        help="tell health and metrics there; HOST is 127.0.0.1 if omitted",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes")
     _describe_database(parser)
     parser.add_argument(
@@ -351,9 +367,12 @@ def _serve(given: argparse.Namespace) -> int:
     if given.workers < 1:
         raise PatqlError(Code.USAGE, "--workers must be 1 or more")
     os.environ.update(_database(given))  # workers are processes of their own
+    tcp = 8080 if given.unix is None else None
     run(
         host=given.host,
-        port=given.port,
+        port=tcp if given.port is None else given.port,
+        unix=given.unix,
+        admin=given.admin,
         workers=given.workers,
         tls_cert=given.tls_cert,
         tls_key=given.tls_key,
