@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 Client = Any
 Token: Any = linode_api4.PersonalAccessToken
+Event: Any = linode_api4.Event
 NO_SCOPE = "Your OAuth token is not authorized to use this endpoint."
 
 
@@ -241,3 +242,27 @@ def test_problems(client: Client) -> None:
         "Unknown scope: nope:read_only",
         "Must be in the future",
     ]
+
+
+def test_events(client: Client) -> None:
+    """What happened to tokens is listed, filtered and loaded, and a poller sees it happen."""
+    token = client.profile.token_create(label="sdk", scopes="linodes:read_only")
+    poller = client.polling.event_poller_create("token", "token_delete", token.id)
+    token.delete()
+    seen = poller.wait_for_next_event_finished(timeout=10, interval=1)
+    assert (seen.action, seen.entity.id, seen.status) == (
+        "token_delete",
+        token.id,
+        "notification",
+    )
+    events = client.account.events()
+    assert [event.action for event in events] == [
+        "token_delete",
+        "token_create",
+        "token_create",
+    ]
+    assert events[0].entity.label == "sdk"
+    assert events[0].username == client.profile().username
+    created = client.account.events(Event.action == "token_create")
+    assert [event.id for event in created] == [event.id for event in events][1:]
+    assert client.load(Event, events[0].id).created == events[0].created

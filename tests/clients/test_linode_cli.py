@@ -21,10 +21,12 @@ NO_SCOPE = "Your OAuth token is not authorized to use this endpoint."
 
 @pytest.fixture
 def run(server: Served, secret: str, tmp_path: Path, need: Callable[..., str]) -> Run:
-    """Runs `linode-cli profile` with a token (default: one with every scope)."""
+    """Runs `linode-cli profile`, or another of its commands, with a token (default: one with every scope)."""
     program = need("linode-cli", str(Path(sys.executable).parent / "linode-cli"))
 
-    def call(*arguments: str, token: str = secret) -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: str, token: str = secret, command: str = "profile"
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
@@ -34,7 +36,7 @@ def run(server: Served, secret: str, tmp_path: Path, need: Callable[..., str]) -
             "LINODE_CLI_API_VERSION": "v4",
         }
         return subprocess.run(
-            [program, "profile", *arguments],
+            [program, command, *arguments],
             env=environment,
             capture_output=True,
             text=True,
@@ -169,3 +171,25 @@ def test_profile(run: Run, user: str) -> None:
     """The profile is its user's."""
     (profile,) = rows(run("view", "--json"))
     assert profile["username"] == user
+
+
+def test_events(run: Run, authority: Authority, user: str) -> None:
+    """What happened to tokens is listed, filtered and shown; without the scope, it isn't."""
+    token = authority.issue(user, label="ci", scopes="account:read_only")
+    authority.revoke(user, token.token.id)
+    listed = rows(run("list", "--json", command="events"))
+    assert [event["action"] for event in listed] == [
+        "token_delete",
+        "token_create",
+        "token_create",
+    ]
+    assert listed[0]["entity"]["label"] == "ci"
+    assert listed[0]["status"] == "notification"
+    deleted = run("list", "--json", "--action", "token_delete", command="events")
+    assert rows(deleted) == listed[:1]
+    shown = run("view", str(listed[0]["id"]), "--json", command="events")
+    assert rows(shown) == listed[:1]
+    narrow = authority.issue(user, scopes="account:read_only").secret.reveal()
+    refused = run("list", token=narrow, command="events")
+    assert refused.returncode == 2
+    assert NO_SCOPE in refused.stderr
