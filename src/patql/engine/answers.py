@@ -1,6 +1,6 @@
 """The rows of answers that can't be had again, those of requests that changed something: whatever is in them is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import arro3.core as arrow
@@ -9,6 +9,9 @@ from patql.catalog.document import Method
 from patql.engine.decode import ContradictionError, Decoder
 
 T = TypeVar("T")
+
+TOGETHER = 2_000
+"""How many rows that came one by one are read at a time."""
 
 
 class Answers:
@@ -56,9 +59,27 @@ class Answers:
         return self._decoder.keys(rows)
 
     def _read(self) -> arrow.Table:
-        bodies = (self._bodies[at] for at in sorted(self._bodies))
-        batches = [self._decoder.read(body, where) for body, where in bodies]
+        batches = [self._decoder.read(body, where) for body, where in self._joined()]
         return arrow.Table.from_batches(batches, schema=self._decoder.schema)
+
+    def _joined(self) -> Iterator[tuple[bytes, str]]:
+        """The answers by their places; those that are a row each, many as one list: a table of one row takes as much."""
+        single: list[bytes] = []
+        where = ""
+        for at in sorted(self._bodies):
+            body, where = self._bodies[at]
+            if self._method.object_key is None and body.startswith(b"{"):
+                single.append(body)
+                if len(single) < TOGETHER:
+                    continue
+                body = b""
+            if single:
+                yield b"[%b]" % b",".join(single), where
+                single = []
+            if body:
+                yield body, where
+        if single:
+            yield b"[%b]" % b",".join(single), where
 
     def _widened(self, work: Callable[[], T]) -> T:
         while True:

@@ -207,7 +207,7 @@ class Batches(Sending):
                 self._refuse(left, by_row, sent, response)
                 return True
             self._gone |= gone
-            left = [at for at in left if at not in gone]
+            left = _without(left, gone)
         return True
 
     def _accept(self, rows: Sequence[int], sent: Request, response: Response) -> None:
@@ -273,6 +273,10 @@ class Batches(Sending):
         """Whether all that is wrong with a row is that it isn't there any more."""
         missing = (problem.reason.casefold() == _MISSING for problem in problems)
         return self._rows.keyed and all(missing)
+
+
+def _without(rows: Sequence[int], gone: set[int]) -> list[int]:
+    return [at for at in rows if at not in gone]
 
 
 def _is_absent(response: Response, problems: Sequence[Problem]) -> bool:
