@@ -426,11 +426,33 @@ def _init(given: argparse.Namespace) -> int:
 
 
 def _describe_user(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Make a further user, and their first token."
-    parser.add_argument("action", choices=("add",))
-    parser.add_argument("name", help="any name that isn't taken")
-    _describe_database(parser)
-    _describe_secrets(parser)
+    parser.description = (
+        "Make users and their first tokens, and suspend, resume, remove and list users."
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action, told in _USER_ACTIONS.items():
+        described = actions.add_parser(action, help=told, description=told)
+        if action != "list":
+            described.add_argument("name", help="the user's name")
+        if action == "add":
+            described.add_argument(
+                "--role",
+                choices=("admin", "verifier", "user"),
+                default="user",
+                help="what they may do besides having tokens (user: nothing)",
+            )
+            described.add_argument("--email", default="", help="their address")
+            _describe_secrets(described)
+        _describe_database(described)
+
+
+_USER_ACTIONS = {
+    "add": "Make a user, of any name that was never taken, and their first token.",
+    "suspend": "Refuse a user's tokens until they are resumed.",
+    "resume": "Accept a suspended user's tokens again.",
+    "remove": "Refuse a user's tokens for good; the name stays taken.",
+    "list": "List all users.",
+}
 
 
 def _user(given: argparse.Namespace) -> int:
@@ -438,9 +460,59 @@ def _user(given: argparse.Namespace) -> int:
     from patql.faces.console.deliver import open_delivery
 
     settings = _settings_with_database(given)
-    with closing(open_delivery(secrets_to=given.secrets_to)) as delivery:
-        admin.add_user(settings, given.name, delivery)
+    match given.action:
+        case "add":
+            with closing(open_delivery(secrets_to=given.secrets_to)) as delivery:
+                admin.add_user(settings, given.name, given.role, given.email, delivery)
+        case "list":
+            with closing(open_delivery()) as delivery:
+                admin.list_users(settings, delivery)
+        case _:
+            acts = {
+                "suspend": admin.suspend_user,
+                "resume": admin.resume_user,
+                "remove": admin.remove_user,
+            }
+            acts[given.action](settings, given.name)
     return OK
+
+
+def _describe_db(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Bring a database's schema up to date, or look whether the database is as it was written."
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    told = "Bring the schema to this version of PatQL."
+    _describe_database(actions.add_parser("migrate", help=told, description=told))
+    told = "Look at the schema's version and at the file; exit with 1 where something is wrong."
+    described = actions.add_parser("check", help=told, description=told)
+    described.add_argument(
+        "--audit",
+        action="store_true",
+        help="look for lines of the audit that were altered, removed or moved, and print the heads of its chains",
+    )
+    described.add_argument(
+        "--heads",
+        type=Path,
+        metavar="FILE",
+        help="heads that an earlier --audit printed; each must still be there",
+    )
+    _describe_database(described)
+
+
+def _db(given: argparse.Namespace) -> int:
+    from patql.faces.console import database
+    from patql.faces.console.sink import StandardOutput, written
+
+    settings = _settings_with_database(given)
+    if given.action == "migrate":
+        database.migrate_schema(settings)
+        return OK
+    if given.heads is not None and not given.audit:
+        raise PatqlError(Code.USAGE, "--heads goes with --audit")
+    with written(StandardOutput()) as sink:
+        whole = database.examine(
+            settings, audit=given.audit, heads=given.heads, sink=sink
+        )
+    return OK if whole else FAILED
 
 
 def _settings_with_database(given: argparse.Namespace) -> "Settings":
@@ -513,6 +585,7 @@ COMMANDS: dict[
     "serve": (_describe_serve, _serve),
     "init": (_describe_init, _init),
     "user": (_describe_user, _user),
+    "db": (_describe_db, _db),
     "docs": (_describe_docs, _docs),
     "demo": (_describe_demo, _demo),
 }

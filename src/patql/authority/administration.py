@@ -1,11 +1,11 @@
 """What only an admin does: all users, all their tokens, the audit. Without an acting token the caller is trusted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from patql.authority import acting as acts
 from patql.authority import chain, change, users
-from patql.authority.chain import Report
+from patql.authority.chain import Head, Report
 from patql.authority.listing import Stretch
 from patql.authority.model import Entry, Event, Granted, Role, User
 from patql.authority.ports import TokenStore, Transaction
@@ -152,10 +152,15 @@ class Administration:
         """The audit's line of that id; None where there is none."""
         return self._store.event(event_id)
 
-    def examine(self) -> Report:
-        """Whether any line of the audit was altered, removed or moved since it was written."""
+    def examine(self, kept: Iterable[Head] = ()) -> Report:
+        """Whether any line of the audit was altered, removed or moved since it was written.
+
+        Args:
+            kept: the heads of an earlier report, kept where nobody who writes the store reaches them: only by these
+                it shows that lines were cut off a chain's end.
+        """
         named = tuple(self._store.named_heads())
-        return chain.examine(named, self._store.lines())
+        return chain.examine(named, self._store.lines(), kept)
 
     def _change(
         self, make: Callable[[Transaction, float], T], acting: Granted | None

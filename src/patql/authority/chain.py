@@ -103,13 +103,17 @@ def digest(event: Event, previous: bytes, heads: str | None) -> bytes:
     ).digest()
 
 
-def examine(named: Iterable[str], lines: Iterable[Line]) -> Report:
+def examine(
+    named: Iterable[str], lines: Iterable[Line], kept: Iterable[Head] = ()
+) -> Report:
     """Find what was altered, removed or moved.
 
     Args:
         named: what first lines say of heads, read no later than the lines.
         lines: all lines, by writer and number.
+        kept: heads of an earlier report, each of which must still be there.
     """
+    remembered = {(head.writer, head.sequence): head.hash for head in kept}
     expected = {
         (head.writer, head.sequence): head.hash for text in named for head in read(text)
     }
@@ -126,12 +130,19 @@ def examine(named: Iterable[str], lines: Iterable[Line]) -> Report:
         told = expected.pop((event.writer, event.sequence), last.hash)
         if told != last.hash:
             faults.append(f"{_place(event)} isn't what a later chain says it was")
+        told = remembered.pop((event.writer, event.sequence), last.hash)
+        if told != last.hash:
+            faults.append(f"{_place(event)} isn't what it was when its hash was kept")
         if len(faults) >= FAULTS:
             break
     else:
         faults += [
             f"line {sequence} of writer {writer} is gone, which a later chain names"
             for writer, sequence in sorted(expected)
+        ]
+        faults += [
+            f"line {sequence} of writer {writer} is gone, whose hash was kept"
+            for writer, sequence in sorted(remembered)
         ]
     if last is not None:
         heads.append(last)

@@ -17,7 +17,7 @@ from patql.compose.authority import (
     open_authority,
     policy,
 )
-from patql.compose.schema import Versions, check, migrate
+from patql.compose.schema import Versions, check, damage, migrate
 from patql.compose.session import connect, open_session
 from patql.compose.target import (
     Choice,
@@ -34,6 +34,7 @@ __all__ = [
     "api_from_environment",
     "check",
     "connect",
+    "damage",
     "database",
     "keep_embedded",
     "make_first",

@@ -49,6 +49,30 @@ def check(settings: Settings) -> Versions:
     return _file(where) if isinstance(where, Path) else _server(where)
 
 
+def damage(settings: Settings) -> tuple[str, ...]:
+    """What is wrong with the database itself, a sentence each.
+
+    PostgreSQL looks after its own; of a file SQLite tells whether it can be read, and whether all that rows refer to
+    is there.
+
+    Raises:
+        PatqlError: as `migrate`.
+    """
+    where = database(settings)
+    if not isinstance(where, Path):
+        return ()
+    from patql.store.sqlite import integrity
+    from patql.store.sqlite.connection import connect
+    from patql.store.sqlite.failures import translated
+
+    with translated(str(where)):
+        connection = connect(str(where), timeout=10)
+        try:
+            return integrity.faults(connection)
+        finally:
+            connection.close()
+
+
 def _file(path: Path) -> Versions:
     if not path.exists():
         raise PatqlError(Code.UNAVAILABLE, f"there is no token database {path}")

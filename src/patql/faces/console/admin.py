@@ -1,10 +1,12 @@
-"""Making the users and first tokens of an authority, and storing a token for a server."""
+"""An authority's users and their first tokens; and storing a token for a server."""
 
 import shlex
 import sys
+from collections.abc import Callable
 
 from patql.authority import authority
-from patql.authority.model import Granted, Issued
+from patql.authority.administration import Administration
+from patql.authority.model import Granted, Issued, Role, User
 from patql.compose import (
     Authority,
     Choice,
@@ -21,6 +23,7 @@ from patql.engine.lines import Lines
 from patql.engine.result import Result, ResultColumn
 from patql.faces.console import stderr
 from patql.faces.console.deliver import Delivery
+from patql.kernel.clock import to_wire
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import Secret
 
@@ -31,6 +34,16 @@ _COLUMNS = (
     ResultColumn("scopes", "VARCHAR"),
     ResultColumn("token", "VARCHAR"),
 )
+
+
+_USER = (
+    ResultColumn("username", "VARCHAR"),
+    ResultColumn("role", "VARCHAR"),
+    ResultColumn("state", "VARCHAR"),
+    ResultColumn("email", "VARCHAR"),
+    ResultColumn("created", "VARCHAR"),
+)
+_PAGE = 500  # users that are read at once
 
 
 def init(settings: Settings, user: str | None, delivery: Delivery) -> None:
@@ -56,12 +69,63 @@ def recover(settings: Settings, user: str | None, delivery: Delivery) -> None:
         _hand_over(settings, opened, opened.recover(user), delivery)
 
 
-def add_user(settings: Settings, name: str, delivery: Delivery) -> None:
+def add_user(
+    settings: Settings, name: str, role: str, email: str, delivery: Delivery
+) -> None:
     """Make a further user, and their first token, which has all scopes over what is theirs."""
     with open_authority(settings) as opened:
-        opened.add_user(name)
+        opened.add_user(name, email=email, role=Role(role))
         issued = opened.issue(name, label="first token", scopes="*")
         _deliver(opened, issued, name, delivery)
+
+
+def suspend_user(settings: Settings, name: str) -> None:
+    """Refuse a user's tokens, as of now, until the user is resumed."""
+    _change(settings, name, lambda admin: admin.change(name, suspended=True))
+
+
+def resume_user(settings: Settings, name: str) -> None:
+    """Accept a suspended user's tokens again."""
+    _change(settings, name, lambda admin: admin.change(name, suspended=False))
+
+
+def remove_user(settings: Settings, name: str) -> None:
+    """Refuse a user's tokens, as of now and for good."""
+    _change(settings, name, lambda admin: admin.remove(name))
+
+
+def list_users(settings: Settings, delivery: Delivery) -> None:
+    """All users, removed ones included, in the order in which they were made."""
+    users: list[User] = []
+    with open_authority(settings) as opened:
+        while found := opened.admin.users(len(users), _PAGE).rows:
+            users += found
+    rows = [
+        (
+            user.username,
+            user.role.value,
+            user.state.value,
+            user.email,
+            to_wire(user.created),
+        )
+        for user in users
+    ]
+    names = tuple(column.name for column in _USER)
+    delivery.deliver(Result(_USER, Lines(names, rows)))
+
+
+def _change(
+    settings: Settings, name: str, make: Callable[[Administration], User | None]
+) -> None:
+    with open_authority(settings) as opened:
+        user = make(opened.admin)
+        if user is None and opened.user(name) is not None:
+            raise PatqlError(
+                Code.INVALID, f"the user {name!r} was removed, and stays so"
+            )
+    if user is None:
+        raise PatqlError(Code.NOT_FOUND, f"there is no user {name!r}")
+    stderr.tell(f"{name} is {user.state}")
 
 
 def store(settings: Settings, choice: Choice) -> None:
