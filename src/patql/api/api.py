@@ -108,12 +108,24 @@ class Api:
         try:
             response = self._answer(request, verify or self.authority.verify)
         except Exception as error:  # noqa: BLE001  (the outermost shell: whatever it is, the client gets JSON)
-            if report is not None:
-                report(error)
-            if not isinstance(error, PatqlError):
-                error = PatqlError(Code.INTERNAL, problems.INTERNAL)
-            response = _refusal(error, headers.PLAIN)
+            response = _failure(error, report)
         return _head(response) if request.method == "HEAD" else response
+
+    def handle_together(
+        self,
+        requests: Sequence[tuple[Request, Verify]],
+        report: Report | None = None,
+    ) -> list[Response]:
+        """The answers to requests that came at once, whose changes become durable together; it raises nothing."""
+        try:
+            with self.authority.together():
+                return [self.handle(one, report, verify) for one, verify in requests]
+        except Exception as error:  # noqa: BLE001  (nothing of any of them was kept)
+            return [_failure(error, report)] * len(requests)
+
+    def writes(self, request: Request) -> bool:
+        """Whether a request may change something."""
+        return request.method in WRITES and not self._oauth.introspects(request)
 
     def asks(self, request: Request) -> tuple[bytes, Sequence[str]] | None:
         """The secret that a request is verified by, and the scopes that it needs; None where it is answered to anyone."""
@@ -247,6 +259,15 @@ def _without_operation(method: str, allow: bytes) -> Response:
     return _refusal(
         PatqlError(Code.METHOD_NOT_ALLOWED, problem), [*headers.PLAIN, allowed]
     )
+
+
+def _failure(error: Exception, report: Report | None) -> Response:
+    """What is told of an error that nobody expected here: of ours, that there was one."""
+    if report is not None:
+        report(error)
+    if not isinstance(error, PatqlError):
+        error = PatqlError(Code.INTERNAL, problems.INTERNAL)
+    return _refusal(error, headers.PLAIN)
 
 
 def _refusal(error: PatqlError, sent: Headers) -> Response:

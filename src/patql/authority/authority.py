@@ -1,6 +1,7 @@
 """The authority: what a product, the API and the command line ask for tokens."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -353,6 +354,14 @@ class Authority:
         if event is None or event.user != user or event.action not in TOKEN_ACTIONS:
             return None
         return event
+
+    def together(self) -> AbstractContextManager[None]:
+        """Changes that this thread makes inside become durable together, at the end, and none before.
+
+        Their methods return before; who is told of them only afterwards is told the truth. What the end raises,
+        PatqlError UNAVAILABLE where the store can't be used, says that nothing of any of them was kept.
+        """
+        return self._store.together()
 
     def close(self) -> None:
         """Let go of the store's connections; the authority can't be used afterwards."""

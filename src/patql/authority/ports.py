@@ -1,6 +1,7 @@
 """What the authority needs of a store. A contract suite holds every store to it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -223,6 +224,13 @@ class TokenStore(Protocol):
 
         The change may run in another thread, and more than once. Where it raises, nothing of it is kept and the
         exception comes out here.
+        """
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Changes that this thread writes inside are one transaction, which ends with the block.
+
+        A change that raises is undone alone. Where the block raises, or the transaction fails, nothing is kept of any.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The API as an ASGI application.
 
-Reads run on the loop where they wait for nothing but a local file. Writes wait for the disk, so they run in threads: those
-that are under way together share one commit. A store that is reached over a network is asked in threads for everything but
+Reads run on the loop where they wait for nothing but a local file. Writes wait for the disk, so they run in a thread: those
+that wait for it share one commit. A store that is reached over a network is asked in threads for everything but
 verdicts, which have a way of their own.
 """
 
@@ -26,6 +26,7 @@ from patql.faces.http.gate import ALWAYS, Gate
 from patql.faces.http.host import Host
 from patql.faces.http.limits import Standing
 from patql.faces.http.metrics import Metrics
+from patql.faces.http.writes import Writes
 from patql.kernel import asgi
 from patql.kernel.asgi import Message, Receive, Send
 from patql.kernel.clock import Clock, SystemClock
@@ -98,10 +99,12 @@ class App:
             take_over(self.desk.log)
         self.gate = Gate(self.desk, self._report)
         self.inline = api.authority.inline
+        self._writes = Writes(api, self._report)
         self._threads = ThreadPoolExecutor(THREADS, "patql-store")
 
     def close(self) -> None:
         """Finish what is being written, and let go of everything; the application can't be used afterwards."""
+        self._writes.close()
         self._threads.shutdown()
         self._keep_uses()
         self.desk.close()
@@ -173,7 +176,9 @@ class App:
             return _too_many(standing, now)
         heard: list[tuple[Granted | Denied, bytes]] = []
         verify = await self._verifier(request, heard)
-        if self.inline and request.method not in WRITES:
+        if self.inline and self._api.writes(request):
+            response = await self._writes.answer(request, verify)
+        elif self.inline:
             response = self._api.handle(request, self._report, verify)
         else:
             loop = asyncio.get_running_loop()
@@ -218,10 +223,11 @@ class App:
     async def _authorize(self, target: bytes, scope: Message, send: Send) -> None:
         peer, sent = scope["client"], scope["headers"]
         client = self.desk.client(peer and peer[0], sent)
+        question = self.gate.read(target, sent, scope["method"])
         if self.inline:
-            answer = self.gate.answer(target, sent, scope["method"], client)
+            answer = self.gate.answer(question, client)
         else:
-            answer = await self.gate.answer_async(target, sent, scope["method"], client)
+            answer = await self.gate.answer_async(question, client)
         headers = _pairs(ALWAYS + answer.lines)
         if scope["scheme"] == "https":
             headers.append(HSTS)
@@ -246,6 +252,7 @@ class App:
         while True:
             await asyncio.sleep(FLUSH)
             self.desk.metrics.process()
+            self.gate.forget()
             await loop.run_in_executor(self._threads, self._keep_uses)
 
     def _keep_uses(self) -> None:

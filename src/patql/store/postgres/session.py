@@ -7,6 +7,7 @@ from psycopg import errors
 from psycopg.pq import TransactionStatus
 
 from patql.authority.chain import Chain
+from patql.kernel.errors import PatqlError
 from patql.store.postgres.connection import Address, Connection, connect
 from patql.store.postgres.failures import unavailable
 from patql.store.postgres.transaction import PostgresTransaction
@@ -29,8 +30,8 @@ class PostgresSession:
 
     def __init__(self, address: Address, connection: Connection) -> None:
         self._address = address
-        connection.patience = PATIENCE
-        self._connection = connection
+        self._warned = False
+        self._use(connection)
         self._place = (0, b"")
         self._told = 0
         self.transaction = PostgresTransaction(connection)
@@ -80,17 +81,7 @@ class PostgresSession:
             PatqlError: UNAVAILABLE where nobody knows whether the server has done so.
         """
         self.transaction.write_lines()
-        try:
-            ended = self._connection.execute("COMMIT").statusmessage
-        except psycopg.OperationalError as error:
-            if not self._connection.closed and not _is_unknown(error):
-                raise
-            raise unavailable(
-                self._address.name,
-                "was lost in the midst of a change: whether it was made is unknown",
-            ) from error
-        if ended != "COMMIT":
-            raise errors.InFailedSqlTransaction("the transaction had failed")
+        self._end()
         self.transaction.told.clear()
         self._forget()
 
@@ -118,6 +109,19 @@ class PostgresSession:
         """Close the connection."""
         self._connection.close()
 
+    def _end(self) -> None:
+        self._warned = False
+        try:
+            ended = self._connection.execute("COMMIT").statusmessage
+        except psycopg.OperationalError as error:
+            if not self._connection.closed and not _is_unknown(error):
+                raise
+            raise self._unknown("was lost") from error
+        if self._warned:  # no standby has it yet, so that a fail-over could undo it
+            raise self._unknown("waits for its standby")
+        if ended != "COMMIT":
+            raise errors.InFailedSqlTransaction("the transaction had failed")
+
     def _forget(self) -> None:
         """Delete answers whose time has come, after the change, in no transaction that others could wait for."""
         until, self.transaction.sealed_until = self.transaction.sealed_until, 0
@@ -127,11 +131,25 @@ class PostgresSession:
                     "DELETE FROM sealed WHERE until <= %s", (until,)
                 )
 
+    def _unknown(self, what: str) -> PatqlError:
+        self._connection.close()
+        return unavailable(
+            self._address.name,
+            f"{what} at the end of a change: whether it was made is unknown",
+        )
+
     def _renew(self) -> None:
         self._connection.close()
-        self._connection = _open(self._address)
-        self._connection.patience = PATIENCE
+        self._use(_open(self._address))
         self.transaction.connection = self._connection
+
+    def _use(self, connection: Connection) -> None:
+        connection.patience = PATIENCE
+        connection.add_notice_handler(self._note)
+        self._connection = connection
+
+    def _note(self, told: errors.Diagnostic) -> None:
+        self._warned = self._warned or told.severity_nonlocalized == "WARNING"
 
 
 def _open(address: Address) -> Connection:
