@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ PATQL_SERVE = ("-m", "patql", "serve")
 
 _ROOT = Path(__file__).parents[2]
 _START = 60.0  # seconds
-_POLL = 0.02
+_POLL = 0.05
 
 
 class Server:
@@ -77,13 +78,10 @@ class Server:
             )
 
     def listens(self) -> bool:
-        """Whether it takes connections.
-
-        Raises:
-            AssertionError: with its log, where it has ended by itself.
-        """
+        """Whether it takes connections; one that has ended by itself, since its database was away, is started again."""
         assert self._process is not None
-        assert self._process.poll() is None, self.log.read_text()[-2000:]
+        if self._process.poll() is not None:
+            self.start()
         try:
             socket.create_connection(("127.0.0.1", self._port), 1).close()
         except OSError:
@@ -138,7 +136,12 @@ def product(name: str, folder: Path, database: str) -> Server:
 
 
 async def until_listening(server: Server) -> None:
-    """Return once a server takes connections."""
-    async with asyncio.timeout(_START):
-        while not server.listens():  # noqa: ASYNC110  (no event tells)
-            await asyncio.sleep(_POLL)
+    """Return once a server takes connections.
+
+    Raises:
+        AssertionError: with its log, where that takes too long.
+    """
+    deadline = time.monotonic() + _START
+    while not server.listens():
+        assert time.monotonic() < deadline, server.log.read_text()[-2000:]
+        await asyncio.sleep(_POLL)

@@ -12,7 +12,7 @@ from tests.prove.proxy import Fault, Proxy
 _REST = (0.1, 0.9)  # seconds
 _PAUSE = (0.02, 1.2)
 _DOWN = (0.0, 0.5)
-_RESTARTS = 0.05  # the chance of one, each time
+_RESTARTS = 0.03  # the chance of one, each time
 
 
 class Nemesis:

@@ -28,7 +28,10 @@ _STATUS = {
 
 def main() -> None:
     """Serve until killed."""
-    opened = open_authority(config.read(os.environ))
+    try:
+        opened = open_authority(config.read(os.environ))
+    except PatqlError as error:
+        sys.exit(error.message)
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:

@@ -97,8 +97,9 @@ class _Link(asyncio.Protocol):
             self._early += data
 
     def answered(self, data: bytes) -> None:
-        if self._near is not None and self._proxy.fault is not Fault.DEAF:
-            self._near.write(data)
+        near = self._near
+        if near and not near.is_closing() and self._proxy.fault is not Fault.DEAF:
+            near.write(data)
 
     def stall(self, *, stalled: bool) -> None:
         for transport in (self._near, self._far.transport):
@@ -132,7 +133,7 @@ class _Far(asyncio.Protocol):
         )  # uvloop's isn't one by descent
 
     def write(self, data: bytes) -> None:
-        if self.transport is not None and data:
+        if data and self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:

@@ -27,12 +27,14 @@ class Recorder:
     Attributes:
         history: operations, in the order of their return.
         answered: how many were answered so that something was learnt or done.
+        revoked: how many revocations of one token were acknowledged.
         epoch: what to add to the history's instants for seconds since the epoch.
     """
 
     def __init__(self) -> None:
         self.history = list[Operation]()
         self.answered = 0
+        self.revoked = 0
         self._groups = count(1)
         self.epoch = time.time() - time.monotonic()
 
@@ -68,6 +70,7 @@ class Recorder:
         if act is Act.VERIFY and outcome is Outcome.UNKNOWN:
             outcome = Outcome.NOTHING  # it changes nothing, whatever became of it
         self.answered += outcome is not Outcome.NOTHING
+        self.revoked += act is Act.REVOKE and outcome is Outcome.DONE
         operation = Operation(
             client,
             server.name,

@@ -30,6 +30,7 @@ from patql.authority.authority import Authority
 _CLIENTS = 48
 _RECOVERY = 60.0  # seconds
 _AGAIN = 0.1
+_REVOCATIONS = 20  # of so many operations, at least one is an acknowledged revocation
 _UNHELPFUL = frozenset({Outcome.NOTHING, Outcome.UNKNOWN})
 _SECRET = re.compile(r"pql_[0-9A-Za-z]{13}")  # more of a token than may be shown
 
@@ -137,7 +138,10 @@ async def _run(
     """Clients and nemesis, until enough was answered and everything has recovered."""
 
     def enough() -> bool:
-        return recorder.answered >= options.operations
+        revocations = options.operations / _REVOCATIONS
+        return (
+            recorder.answered >= options.operations and recorder.revoked >= revocations
+        )
 
     async with asyncio.TaskGroup() as group:
         group.create_task(nemesis.run(enough))
