@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -164,6 +165,26 @@ def test_many_at_once_on_one_connection(holders: Holders) -> None:
     answers = raw(holders.served, b"".join(map(holders.request, texts)), pause=0.3)
     statuses = re.findall(rb"HTTP/1.1 (\d+)", answers)
     assert statuses == [b"200", b"200", b"401", b"200", b"403", b"400"] * 20
+
+
+def test_the_same_bytes_again(holders: Holders) -> None:
+    """What has been read before is answered alike, and only what is the same from beginning to end has been."""
+    good = holders.request(f"GET /authorize | {BEARER} {{root}}")
+    bad = holders.request(f"GET /authorize | {BEARER} {{mistyped}}")
+    pieces = [good, good, good + bad, good + bad, bad, good + b"\r\n", good + b"GET ",
+              good[4:], good[:30], good[30:], good + good[:9], good[9:], good]  # fmt: skip
+    address = ("127.0.0.1", holders.served.port)
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        answers = b""
+        while answers.count(b"\r\n\r\n") < 14:
+            answers += connection.recv(65536)
+    statuses = [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", answers)]
+    expected = [200, 200, 200, 401, 200, 401, 401, 200, 200, 200, 200, 200, 200, 200]
+    assert statuses == expected
 
 
 def test_client_that_does_not_read(holders: Holders) -> None:

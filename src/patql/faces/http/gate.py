@@ -8,7 +8,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from patql.api import authorize, problems
-from patql.api.authorize import Answer
+from patql.api.authorize import Answer, Demand
 from patql.authority.model import Denied, Granted
 from patql.faces.http.access_log import shown
 from patql.faces.http.desk import Desk
@@ -20,13 +20,28 @@ from patql.kernel.http import Headers
 ALWAYS = b"cache-control: no-store\r\ncontent-length: 0\r\n"
 """Header lines of every answer."""
 
+_KNOWN = 4096  # requests that are kept as they were read
+_LONGEST = 2048  # bytes of such a request
 
-class Asked(msgspec.Struct, gc=False):
-    """A gateway's question: the scopes that it requires, the secret that its client sent, and where that client stands."""
 
-    required: str
-    secret: bytes
-    standing: Standing | None
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """A request to `/authorize`, read.
+
+    Attributes:
+        required: the scopes that it takes, or the answer that it gets whoever asks.
+        secret: the credential that came with it; None for none, empty for more than one.
+        method: as it was sent.
+        path: decoded, without the query.
+        handle: what may be shown of the credential.
+        headers: all of them.
+    """
+
+    required: Demand
+    secret: bytes | None
+    method: str
+    path: str
+    handle: str
+    headers: Headers
 
 
 class Gate:
@@ -44,59 +59,73 @@ class Gate:
         self._verify = desk.authority.verify
         self._heads = dict[int, bytes]()
         self._heads_with: Headers | None = None
+        self._known = dict[bytes, Question]()
+        self.recall = self._known.get
+        """What the very bytes of a request were read as a moment ago; None for others."""
 
-    def answer(
-        self, target: bytes, headers: Headers, method: str, client: str
-    ) -> Answer:
-        """The answer to a request; for a store that is a local file.
+    def read(self, target: bytes, headers: Headers, method: str) -> Question:
+        """What a request asks.
 
         Args:
             target: the raw path and query.
             headers: the request's.
             method: the request's.
-            client: the address that it came from.
         """
+        path = target.partition(b"?")[0].decode("latin-1")
+        secret = authorize.credential(headers)
+        return Question(
+            self._demand(target),
+            secret,
+            method,
+            unquote(path) if "%" in path else path,
+            shown(secret),
+            headers,
+        )
+
+    def keep(self, text: bytes, question: Question) -> None:
+        """Keep for a moment what the bytes of a request were read as: gateways send the same again and again.
+
+        What is kept is how it is read. Whether it may pass is asked anew each time.
+        """
+        if len(text) <= _LONGEST and len(self._known) < _KNOWN:
+            self._known[text] = question
+
+    def answer(self, question: Question, client: str) -> Answer:
+        """The answer to a request, from the address of a client; for a store that is a local file."""
         begun = perf_counter()
         now = self._desk.now()
-        handle = "-"
-        asked = self._ask(target, headers, client, now)
-        if isinstance(asked, Asked):
-            try:
-                verdict = self._verify(asked.secret, asked.required)
-            except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
-                answer = self._failed(error)
-            else:
-                answer = self._decided(asked, verdict, client, now)
-                handle = handle_of(verdict, asked.secret)
+        asked = self._before(question, client, now)
+        if isinstance(asked, Answer):
+            self._note(question, client, asked, begun)
+            return asked
+        secret, required, standing = asked
+        try:
+            verdict = self._verify(secret, required)
+        except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
+            answer = self._failed(error)
         else:
-            answer = asked
-        path = _path(target)
-        status, seconds = answer.status, perf_counter() - begun
-        self._desk.note(AUTHORIZE, client, handle, method, path, status, 0, seconds)
+            self._desk.tell(verdict, secret, client, now)
+            answer = _decided(verdict, required, standing)
+        self._note(question, client, answer, begun)
         return answer
 
-    async def answer_async(
-        self, target: bytes, headers: Headers, method: str, client: str
-    ) -> Answer:
+    async def answer_async(self, question: Question, client: str) -> Answer:
         """The same, for any store."""
         begun = perf_counter()
         now = self._desk.now()
-        handle = "-"
-        asked = self._ask(target, headers, client, now)
-        if isinstance(asked, Asked):
-            verify = self._desk.authority.verify_async
-            try:
-                verdict = await verify(asked.secret, asked.required)
-            except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
-                answer = self._failed(error)
-            else:
-                answer = self._decided(asked, verdict, client, now)
-                handle = handle_of(verdict, asked.secret)
+        asked = self._before(question, client, now)
+        if isinstance(asked, Answer):
+            self._note(question, client, asked, begun)
+            return asked
+        secret, required, standing = asked
+        try:
+            verdict = await self._desk.authority.verify_async(secret, required)
+        except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
+            answer = self._failed(error)
         else:
-            answer = asked
-        path = _path(target)
-        status, seconds = answer.status, perf_counter() - begun
-        self._desk.note(AUTHORIZE, client, handle, method, path, status, 0, seconds)
+            self._desk.tell(verdict, secret, client, now)
+            answer = _decided(verdict, required, standing)
+        self._note(question, client, answer, begun)
         return answer
 
     def head(self, status: int, default: Headers) -> bytes:
@@ -104,24 +133,29 @@ class Gate:
 
         Args:
             status: the answer's.
-            default: what the server adds to each answer: another list where it is another.
+            default: what the server adds to each answer: another list in each second, for its date.
         """
         if default is not self._heads_with:
             self._heads_with = default
             self._heads.clear()
+            self._known.clear()
         head = self._heads.get(status)
         if head is None:
             lines = [STATUS_LINE[status], *(b"%b: %b\r\n" % pair for pair in default)]
             head = self._heads[status] = b"".join([*lines, ALWAYS])
         return head
 
-    def _ask(
-        self, target: bytes, headers: Headers, client: str, now: float
-    ) -> Asked | Answer:
-        required = self._demand(target)
+    def forget(self) -> None:
+        """Let go of what is kept of requests."""
+        self._known.clear()
+
+    def _before(
+        self, question: Question, client: str, now: float
+    ) -> Answer | tuple[bytes, str, Standing | None]:
+        """What there is to verify, and where the client stands; or the answer that needs no verdict."""
+        required, secret = question.required, question.secret
         if isinstance(required, Answer):
             return required
-        secret = authorize.credential(headers)
         if not secret:
             return (
                 authorize.NO_CREDENTIAL if secret is None else authorize.BAD_CREDENTIAL
@@ -130,16 +164,7 @@ class Gate:
         if standing is not None and too_far:
             wait = b"retry-after: %d\r\n" % standing.wait(now)
             return Answer(429, standing.lines() + wait)
-        return Asked(required, secret, standing)
-
-    def _decided(
-        self, asked: Asked, verdict: Granted | Denied, client: str, now: float
-    ) -> Answer:
-        self._desk.tell(verdict, asked.secret, client, now)
-        answer = authorize.answer(verdict, asked.required)
-        if asked.standing is None:
-            return answer
-        return Answer(answer.status, answer.lines + asked.standing.lines())
+        return secret, required, standing
 
     def _failed(self, error: Exception) -> Answer:
         self._report(error)
@@ -147,12 +172,25 @@ class Gate:
             return Answer(503, b"retry-after: %b\r\n" % problems.RETRY_AFTER)
         return Answer(500)
 
+    def _note(
+        self, question: Question, client: str, answer: Answer, begun: float
+    ) -> None:
+        self._desk.note(
+            AUTHORIZE,
+            client,
+            question.handle,
+            question.method,
+            question.path,
+            answer.status,
+            0,
+            perf_counter() - begun,
+        )
 
-def handle_of(verdict: Granted | Denied, secret: bytes) -> str:
-    """What may be shown of a token."""
-    return verdict.handle if isinstance(verdict, Granted) else shown(secret)
 
-
-def _path(target: bytes) -> str:
-    path = target.partition(b"?")[0].decode("latin-1")
-    return unquote(path) if "%" in path else path
+def _decided(
+    verdict: Granted | Denied, required: str, standing: Standing | None
+) -> Answer:
+    answer = authorize.answer(verdict, required)
+    if standing is None:
+        return answer
+    return Answer(answer.status, answer.lines + standing.lines())

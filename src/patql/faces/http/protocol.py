@@ -26,6 +26,7 @@ from uvicorn.server import ServerState
 
 from patql.api import authorize, headers, problems
 from patql.faces.http.app import HSTS, App
+from patql.faces.http.gate import Question
 from patql.faces.http.proxies import UNIX
 from patql.kernel.errors import Problem
 from patql.kernel.http import Headers
@@ -46,6 +47,9 @@ class Protocol(HttpToolsProtocol):
     _in_head = False
     _head = 0
     _is_quick = False
+    _is_at_rest = True
+    _begun = 0
+    _asked: Question | None = None
     _is_leaving = False
     _answered = 0.0
     _idle: asyncio.TimerHandle | None = None
@@ -82,17 +86,12 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of what a client sends."""
-        if not self._in_head:
+        if self._is_at_rest:
+            self._take_from_the_beginning(data)
+        elif self._in_head:
+            self._take_more_of_a_head(data)
+        else:
             super().data_received(data)
-            return
-        unfinished = self.headers
-        super().data_received(data)
-        if not self._in_head or unfinished is not self.headers:
-            return
-        self._head += len(data)
-        if self._head > HEAD_LIMIT and not self.transport.is_closing():
-            reason = "The request line and headers are too long"
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
 
     def on_message_begin(self) -> None:
         """A request begins: each has a head of its own, in a list of its own."""
@@ -102,6 +101,9 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head = 0
         self._is_quick = False
+        self._is_at_rest = False
+        self._asked = None
+        self._begun += 1
 
     def on_headers_complete(self) -> None:
         """Its head has ended."""
@@ -161,25 +163,59 @@ class Protocol(HttpToolsProtocol):
         if self._is_leaving and self.cycle is not None:
             self.cycle.keep_alive = False
 
+    def _take_from_the_beginning(self, data: bytes) -> None:
+        """Take what begins with a request: often one that has been read before, byte for byte, and nothing else."""
+        if self._gate is None:
+            super().data_received(data)
+            return
+        question = self._gate.recall(data)
+        if question is None or self._is_leaving or self.flow.write_paused:
+            self._begun = 0
+            super().data_received(data)
+            if self._asked is not None and self._begun == 1:
+                self._gate.keep(data, self._asked)
+        elif not self.transport.is_closing():
+            self._reply(question, keeps=True)
+
+    def _take_more_of_a_head(self, data: bytes) -> None:
+        unfinished = self.headers
+        super().data_received(data)
+        if not self._in_head or unfinished is not self.headers:
+            return
+        self._head += len(data)
+        if self._head > HEAD_LIMIT and not self.transport.is_closing():
+            reason = "The request line and headers are too long"
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
+
     def _answer(self) -> None:
-        gate, transport = self._gate, self.transport
-        if gate is None or self._desk is None or transport.is_closing():
+        if self._gate is None or self.transport.is_closing():
             return
         sent = self.headers
-        client = self._stranger or self._desk.client(self._peer, sent)
         method = self.parser.get_method().decode("ascii")
-        answer = gate.answer(self.url, sent, method, client)
+        question = self._gate.read(self.url, sent, method)
+        keeps = self._keeps(sent)
+        self._reply(question, keeps=keeps)
+        if keeps:
+            self._is_at_rest = True
+            self._asked = question
+
+    def _reply(self, question: Question, *, keeps: bool) -> None:
+        gate, desk, transport = self._gate, self._desk, self.transport
+        if gate is None or desk is None:
+            return
+        client = self._stranger or desk.client(self._peer, question.headers)
+        answer = gate.answer(question, client)
         head = gate.head(answer.status, self.server_state.default_headers)
         if self.scheme == "https":
             head += _HSTS
-        if self._keeps(sent):
-            transport.write(head + answer.lines + _END)
-            self._answered = self.loop.time()
-            if self._idle is None:
-                self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
-        else:
+        if not keeps:
             transport.write(head + answer.lines + _CLOSE)
             transport.close()
+            return
+        transport.write(head + answer.lines + _END)
+        self._answered = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
 
     def _keeps(self, sent: Headers) -> bool:
         """Whether the connection stays: as uvicorn has it, never one of HTTP 1.0, even if that asks for it."""
