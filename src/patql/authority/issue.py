@@ -13,6 +13,7 @@ from patql.authority.ports import NewToken, Transaction
 from patql.authority.text import label_problems
 from patql.kernel.clock import to_wire
 from patql.kernel.errors import InvalidRequestError, Problem
+from patql.kernel.secrets import Secret
 
 LATEST = 253402300799
 """The last second that the wire's form can say, 9999-12-31T23:59:59 UTC, in seconds since the epoch."""
@@ -106,35 +107,25 @@ def _mint(
     now: float,
 ) -> tuple[Issued, ...]:
     parent = acting.token_id if acting else None
-    waiting = [
-        Token(
-            token_id,
-            "",
-            f"token-{token_id}" if one.label is None else one.label,
-            one.scopes,
-            int(now),
-            one.expiry,
-        )
-        for token_id, one in zip(at.next_token_ids(len(wanted)), wanted, strict=True)
-    ]
-    notes = {t.id: one.note for t, one in zip(waiting, wanted, strict=True)}
-    made = dict[int, Issued]()
+    ids = at.next_token_ids(len(wanted))
+    waiting, made = dict(zip(ids, wanted, strict=True)), dict[int, Issued]()
     while waiting:  # until each handle is one that no token has
-        drawn = [(t, *tokens.mint(policy.prefix)) for t in waiting]
-        rows = [
-            (msgspec.structs.replace(t, shown=handle), secret)
-            for t, handle, secret in drawn
-        ]
-        taken = at.add_tokens(
-            [NewToken(t, tokens.digest(secret), owner, parent) for t, secret in rows]
-        )
-        waiting = [t for t, _ in rows if t.shown in taken]
-        made |= {
-            t.id: Issued(t, secret, notes[t.id])
-            for t, secret in rows
-            if t.shown not in taken
-        }
-    return tuple(made[token_id] for token_id in notes)
+        drawn = [_draw(each, one, policy, now) for each, one in waiting.items()]
+        rows = [NewToken(t, tokens.digest(s), owner, parent) for t, s in drawn]
+        taken = at.add_tokens(rows)
+        for token, secret in drawn:
+            if token.shown not in taken:
+                made[token.id] = Issued(token, secret, waiting.pop(token.id).note)
+    return tuple(made[each] for each in ids)
+
+
+def _draw(
+    token_id: int, wanted: Draft, policy: Policy, now: float
+) -> tuple[Token, Secret]:
+    handle, secret = tokens.mint(policy.prefix)
+    label = f"token-{token_id}" if wanted.label is None else wanted.label
+    token = Token(token_id, handle, label, wanted.scopes, int(now), wanted.expiry)
+    return token, secret
 
 
 def _detail(token: Token) -> dict[str, str | int | bool | None]:

@@ -21,6 +21,7 @@ class SqliteSession:
     def begin(self) -> None:
         """Begin a transaction, with the write lock."""
         self.connection.execute("BEGIN IMMEDIATE")
+        self.transaction.forget()
         self._begun = self.transaction.chain.place
 
     def mark(self) -> None:
@@ -38,6 +39,7 @@ class SqliteSession:
             return False
         self.connection.execute("ROLLBACK TO change")
         self.connection.execute("RELEASE change")
+        self.transaction.forget()
         self.transaction.chain.return_to(self._marked)
         return True
 

@@ -37,6 +37,12 @@ class SqliteTransaction(Queries):
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)
         self.chain = Chain()
+        self._last_token: int | None = None
+        self._last_event: int | None = None
+
+    def forget(self) -> None:
+        """What was read of the database holds no more: a transaction begins, or a change was undone."""
+        self._last_token = self._last_event = None
 
     def add_user(
         self, username: str, email: str, role: Role, *, restricted: bool, at: int
@@ -78,9 +84,11 @@ class SqliteTransaction(Queries):
 
     def next_token_ids(self, count: int) -> Sequence[int]:
         """So many ids that no token has or had: rows are never deleted."""
-        query = "SELECT coalesce(max(id), 0) + 1 FROM token"
-        first = int(self.connection.execute(query).get)
-        return range(first, first + count)
+        last = self._last_token
+        if last is None:
+            last = self._last("token")
+        self._last_token = last + count
+        return range(last + 1, last + count + 1)
 
     def add_tokens(self, tokens: Sequence[NewToken]) -> frozenset[str]:
         """Keep new tokens, except those whose handles are taken; those handles."""
@@ -154,9 +162,10 @@ class SqliteTransaction(Queries):
         if not events:
             return
         heads = self._take_heads() if self.chain.sequence == 0 else ()
-        last = int(
-            self.connection.execute("SELECT coalesce(max(id), 0) FROM event").get
-        )
+        last = self._last_event
+        if last is None:
+            last = self._last("event")
+        self._last_event = last + len(events)
         for number, event in enumerate(events, last + 1):
             line = self.chain.append(replace(event, id=number), heads)
             row = (*astuple(line.event), line.previous, line.heads, line.hash)
@@ -166,6 +175,10 @@ class SqliteTransaction(Queries):
         """Say where this process's chain ends, so that the next one to begin names it."""
         head = (self.chain.writer, self.chain.sequence, self.chain.hash.hex())
         self.connection.execute(_KEEP_HEAD, head)
+
+    def _last(self, table: str) -> int:
+        query = f"SELECT coalesce(max(id), 0) FROM {table}"
+        return int(self.connection.execute(query).get)
 
     def _take_heads(self) -> list[Head]:
         """The heads that no chain has named; the one that begins does so."""
