@@ -145,6 +145,7 @@ class Run:
         *,
         dry_run: bool = False,
         methods: tuple[Method, ...] = METHODS,
+        undo: bool = False,
     ) -> None:
         resource = Resource("acme.store.things", "things", "", "", methods)
         service = Service(
@@ -157,12 +158,15 @@ class Run:
         self.rows: list[tuple[Any, ...]] = []
         self.message: str | None = None
         self.error: PatqlError | None = None
+        self.undone: tuple[object, ...] = ()
         options = Options(concurrency=2, dry_run=dry_run)
         with Session(catalog, things, ManualClock(NOON), script, options=options) as s:
             self._state = s.state
             try:
                 for result in s.run(sql):
                     self.rows, self.message = result.rows(), result.message
+                    if undo and result.undo is not None:
+                        self.undone = result.undo()
             except PatqlError as error:
                 self.error = error
 
@@ -276,6 +280,33 @@ def test_no_batch_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
         [8],
     ]
     assert [size > 100 for size in sizes] == [n == 3 for n in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ([None, None], ['DELETE /batch {"ids":[6,7]}']),
+        (
+            [None, NO_PATH],
+            ['DELETE /batch {"ids":[6,7]}', "DELETE /things/6", "DELETE /things/7"],
+        ),
+        (
+            [None, PatqlError(Code.UNREACHABLE, "no answer")],
+            ['DELETE /batch {"ids":[6,7]}', "DELETE /things/6", "DELETE /things/7"],
+        ),
+        ([NO_PATH], ["DELETE /things/6", "DELETE /things/7"]),
+    ],
+)
+def test_what_was_made_is_undone_together(
+    answers: list[Answer | None], told: list[str]
+) -> None:
+    """Where it can be; else row by row, so that no secret that nobody has got stays good."""
+    things = Things()
+    things.answers = answers
+    done = Run(things, INSERT, undo=True)
+    assert (done.error, done.undone) == (None, (6, 7))
+    assert [text for text in things.told if text.startswith("DELETE")] == told
+    assert len(things.rows) == 5
 
 
 @pytest.mark.parametrize(

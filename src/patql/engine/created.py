@@ -1,9 +1,10 @@
 """What a statement has made: the rows, with secrets that are shown once, and the way to undo them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from patql.catalog.document import Access, Method, Resource
 from patql.engine.answers import Answers
+from patql.engine.batch import Rows
 from patql.engine.found import key_argument
 from patql.engine.given import Value
 from patql.engine.request import build, is_missing, refuse, send
@@ -93,7 +94,7 @@ class Created:
             PatqlError: one couldn't be deleted; it names those that remain.
         """
         rows = [row for at in sorted(self._rows) for row in self._rows[at]]
-        remaining = list(rows)
+        remaining = rows[self._together(rows) :]
         while remaining:
             key, arguments = remaining[0]
             try:
@@ -107,6 +108,27 @@ class Created:
             remaining.pop(0)
         return tuple(key for key, _ in rows if isinstance(key, (int, str)))
 
+    def _together(self, rows: Sequence[tuple[Value, Arguments]]) -> int:
+        """How many of the first rows were deleted by requests for many; at the first that fails, the rest goes alone."""
+        resource, state, done = self._resource, self._state, 0
+        deleting = [_deleting(resource, key, others) for key, others in rows]
+        methods = {method.name: method for method, _ in deleting}
+        if len(methods) != 1:
+            return done
+        (method,) = methods.values()
+        arguments = [each for _, each in deleting]
+        requests = [build(method, each) for each in arguments]
+        for part, request in Rows(
+            method, arguments, requests, resource, state
+        ).parted():
+            try:
+                if send(state.transport_of(resource), request).status >= 300:
+                    break
+            except PatqlError:
+                break
+            done = part.stop
+        return done
+
 
 def delete_row(resource: Resource, key: Value, others: Arguments, state: State) -> None:
     """Delete one row by its key, and by the `others` that it was made with; one that is gone already is deleted.
@@ -114,14 +136,21 @@ def delete_row(resource: Resource, key: Value, others: Arguments, state: State) 
     Raises:
         PatqlError: it couldn't be deleted.
     """
-    deleters = resource.by_access(Access.DELETE)
-    arguments = {**others, **key_argument(deleters, key)}
-    method = choose(resource, deleters, arguments)
+    method, arguments = _deleting(resource, key, others)
     request = build(method, arguments)
     transport = state.transport_of(resource)
     response = send(transport, request)
     if response.status >= 300 and not is_missing(method, arguments, response):
         refuse(transport, request, response)
+
+
+def _deleting(
+    resource: Resource, key: Value, others: Arguments
+) -> tuple[Method, Arguments]:
+    """What deletes a row, and with which arguments."""
+    deleters = resource.by_access(Access.DELETE)
+    arguments = {**others, **key_argument(deleters, key)}
+    return choose(resource, deleters, arguments), arguments
 
 
 def counted(count: int, done: str) -> str:
