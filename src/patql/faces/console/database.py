@@ -39,12 +39,13 @@ def examine(settings: Settings, *, audit: bool, heads: Path | None, sink: Sink) 
         with open_authority(settings) as opened:
             report = opened.admin.examine(kept)
         faults += report.faults
-        told += f"; {report.lines} lines of the audit in {len(report.heads)} chains"
+        chains = _many(len(report.heads), "chain")
+        told += f"; {_many(report.lines, 'line')} of the audit in {chains}"
         rows = [f"{head.writer} {head.sequence} {head.hash}\n" for head in report.heads]
         sink.write("".join(rows))
     for fault in faults:
         stderr.tell(f"fault: {fault}")
-    stderr.tell(f"{told}; {len(faults) or 'no'} fault{'s' * (len(faults) != 1)}")
+    stderr.tell(f"{told}; {_many(len(faults), 'fault')}")
     return not faults
 
 
@@ -54,6 +55,10 @@ def _outdated(versions: Versions) -> tuple[str, ...]:
     return (
         f"the schema has version {versions.there}, and this PatQL needs {versions.needed}: run `patql db migrate`",
     )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
 
 
 def _read_heads(path: Path) -> tuple[Head, ...]:
