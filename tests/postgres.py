@@ -1,6 +1,7 @@
 """A PostgreSQL of the tests' own: real, empty, gone afterwards.
 
-`postgres_url` is a fresh database; `cluster` is the server, which a test may stop, start and kill.
+`postgres_url` is a fresh database, `tokens_url` one that has our empty tables; `cluster` is the server, which a test may
+stop, start and kill.
 """
 
 import os
@@ -17,7 +18,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
+
+from patql.store.postgres import PostgresStore
 
 ROLE = "patql"
 _DEBIAN = "/usr/lib/postgresql/*/bin/postgres"  # not on the path there
@@ -104,10 +108,10 @@ class Cluster:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 
-    def database(self) -> str:
-        """Make a database; its URL."""
+    def database(self, options: str = "") -> str:
+        """Make a database, with options of CREATE DATABASE; its URL."""
         name = f"test_{next(self._names)}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name} {options}")
         return self.url(name)
 
     def url(self, database: str = "postgres", port: int | None = None) -> str:
@@ -123,6 +127,11 @@ class Cluster:
         done = self._run(sql, database)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of the running server."""
+        self.run(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.run("SELECT pg_reload_conf()")
 
     def _answers(self) -> bool:
         return self._run("SELECT 1", "postgres").returncode == 0
@@ -153,6 +162,28 @@ def cluster(need: Callable[..., str]) -> Generator[Cluster]:
 def postgres_url(cluster: Cluster) -> str:
     """The URL of a database of the test's own, empty."""
     return cluster.database()
+
+
+_EMPTY = """
+DELETE FROM change; DELETE FROM head; DELETE FROM event; DELETE FROM sealed; DELETE FROM token_use; DELETE FROM token;
+DELETE FROM founding; DELETE FROM users;
+SELECT setval('user_id', 1, false), setval('token_id', 1, false), setval('event_id', 1, false)
+"""
+
+
+@pytest.fixture(scope="session")
+def _tables(cluster: Cluster) -> str:
+    url = cluster.database()
+    PostgresStore(url).close()
+    return url
+
+
+@pytest.fixture
+def tokens_url(_tables: str) -> str:
+    """The URL of a database with our tables and nothing in them. One after the other, tests use the same: it takes less."""
+    with psycopg.connect(_tables) as connection:
+        connection.execute(_EMPTY)
+    return _tables
 
 
 def _unprivileged() -> str | None:

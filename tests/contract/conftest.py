@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from tests.postgres import Cluster
 
 from patql.authority.authority import Authority
 from patql.authority.ports import TokenStore
@@ -16,35 +14,12 @@ from patql.store.sqlite import SqliteStore
 NOW = 1_800_000_000
 
 
-_EMPTY = """
-DELETE FROM change; DELETE FROM head; DELETE FROM event; DELETE FROM sealed; DELETE FROM token_use; DELETE FROM token;
-DELETE FROM founding; DELETE FROM users;
-SELECT setval('user_id', 1, false), setval('token_id', 1, false), setval('event_id', 1, false)
-"""
-
-
-@pytest.fixture(scope="session")
-def made(cluster: Cluster) -> str:
-    """The URL of a PostgreSQL database with our schema, which tests use one after the other: making one takes long."""
-    url = cluster.database()
-    PostgresStore(url).close()
-    return url
-
-
-@pytest.fixture
-def emptied(made: str) -> str:
-    """The same with nothing in it."""
-    with psycopg.connect(made) as connection:
-        connection.execute(_EMPTY)
-    return made
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], TokenStore]:
     """Opens an empty store of each kind, and then the same again, as another process would; who asks closes it."""
     if request.param == "sqlite":
         return lambda: SqliteStore(tmp_path / "tokens.db")
-    url: str = request.getfixturevalue("emptied")
+    url: str = request.getfixturevalue("tokens_url")
     return lambda: PostgresStore(url)
 
 
