@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from patql.config import SETTINGS, Settings, database_path, read
+from patql.config import SETTINGS, Limit, Settings, database_path, read
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.secrets import Secret
 
@@ -20,6 +20,14 @@ def test_the_table_is_complete() -> None:
         assert setting.help.endswith(".")
 
 
+def test_limits() -> None:
+    """Guesses are limited unless one says `off`; requests only where one says so."""
+    home = {"HOME": "/home/ann"}
+    assert read(home).limit_failures == Limit(60, 60)
+    assert read(home).limit_requests is None
+    assert read(home | {"PATQL_LIMIT_FAILURES": "off"}).limit_failures is None
+
+
 def test_every_variable_is_read() -> None:
     """Each into its own setting."""
     environ = {
@@ -32,6 +40,10 @@ def test_every_variable_is_read() -> None:
         "PATQL_SCOPES": "repos, builds vpc:read_write",
         "PATQL_TOKEN_SCOPE": "admin",
         "PATQL_LIFETIME_CAP": "on",
+        "PATQL_LOG": "json",
+        "PATQL_PROXIES": "unix, 127.0.0.1 2001:db8::/32",
+        "PATQL_LIMIT_FAILURES": "10/second",
+        "PATQL_LIMIT_REQUESTS": "60000/hour",
         "PATQL_PROVIDER": "acme",
     }
     assert environ.keys() == {s.variable for s in SETTINGS}
@@ -45,6 +57,10 @@ def test_every_variable_is_read() -> None:
         scopes=("repos", "builds", "vpc:read_write"),
         token_scope="admin",
         lifetime_cap=True,
+        log="json",
+        proxies=("unix", "127.0.0.1", "2001:db8::/32"),
+        limit_failures=Limit(10, 1),
+        limit_requests=Limit(60_000, 3600),
         provider="acme",
     )
 
@@ -76,7 +92,18 @@ def test_the_data_folder_follows_the_xdg_rule(
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("PATQL_DATA_DIR", "relative"), ("PATQL_LIFETIME_CAP", "yes")],
+    [
+        ("PATQL_DATA_DIR", "relative"),
+        ("PATQL_LIFETIME_CAP", "yes"),
+        ("PATQL_LOG", "xml"),
+        ("PATQL_PROXIES", "10.0.0.0/8 gateway.internal"),
+        ("PATQL_PROXIES", "10.0.0.1/8"),
+        ("PATQL_LIMIT_FAILURES", "60"),
+        ("PATQL_LIMIT_FAILURES", "0/minute"),
+        ("PATQL_LIMIT_REQUESTS", "1.5/minute"),
+        ("PATQL_LIMIT_REQUESTS", "60001/hour"),
+        ("PATQL_LIMIT_REQUESTS", "100/day"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(variable: str, value: str) -> None:
     """By the variable's name, with what it was."""
