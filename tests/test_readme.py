@@ -31,6 +31,7 @@ EMBEDDED = (
     "Long lists, slow servers",
     "Results",
     "What is refused",
+    "Everybody's tokens",
 )
 """The parts of the quick start that ask the embedded authority."""
 
