@@ -3,11 +3,13 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
 
+from hashlib import sha256
 from itertools import starmap
 
 import apsw
+import msgspec
 
-from patql.authority.listing import Field, Listing, Page
+from patql.authority.listing import Condition, Field, Listing, Page
 from patql.authority.model import Token
 from patql.store import anchors, conditions
 from patql.store.anchors import Anchors, Memory
@@ -37,44 +39,86 @@ class Pages:
             if row is None:
                 return Page((), 0, "0-0")
             uid, event = row
-            known = self._memory.get(uid, event or 0, now)
-            if known is None:
-                surveyed = _survey(connection, uid, event or 0, now)
-                known = self._memory.keep(uid, surveyed)
-            version = f"{known.version}-{known.count}"
-            if listing.where is None and listing.order is Field.ID:
-                tokens = _plain(connection, uid, known, listing, now)
-                return Page(tokens, known.count, version)
-            return _conditional(connection, uid, listing, now, version)
+            everything = _matching(None, uid, now)
+            whole = self._anchors(connection, everything, event or 0, now)
+            version = f"{whole.version}-{whole.count}"
+            matching = _matching(listing.where, uid, now)
+            if listing.order is not Field.ID:
+                return _ordered(connection, matching, listing, version)
+            known = whole
+            if listing.where is not None:
+                known = self._anchors(connection, matching, event or 0, now)
+            tokens = _by_id(connection, matching, known, listing)
+            return Page(tokens, known.count, version)
         finally:
             # Left open, it would show the past to whatever this thread reads next. A failing disk may have ended it.
             if connection.in_transaction:
                 connection.execute("COMMIT")
 
+    def _anchors(
+        self, connection: apsw.Connection, matching: "_Matching", event: int, now: float
+    ) -> Anchors:
+        known = self._memory.get(matching.key, event, now)
+        if known is not None:
+            return known
+        surveyed = _survey(connection, matching, event, now)
+        return self._memory.keep(matching.key, surveyed)
 
-def _survey(connection: apsw.Connection, uid: int, event: int, now: float) -> Anchors:
+
+class _Matching(msgspec.Struct, frozen=True):
+    """The rows that meet a condition: `FROM … WHERE …`, and the values bound in it.
+
+    They are bound by place: SQLite looks a name up among all others, which is slow for thousands of values.
+    """
+
+    rows: str
+    values: list[int | float | str]
+
+    @property
+    def key(self) -> bytes:
+        """What they are known by at any instant; a digest, since a condition may be long."""
+        uid, _, *others = self.values
+        return sha256(repr((self.rows, uid, others)).encode()).digest()
+
+
+def _matching(where: Condition | None, uid: int, now: float) -> _Matching:
+    values: list[int | float | str] = [uid, now]
+
+    def bind(value: int | str) -> str:
+        values.append(value)
+        return "?"
+
+    if where is None:
+        return _Matching(_MINE, values)
+    return _Matching(
+        f"{_MINE} AND {conditions.where(where, bind, dialect.TOKENS)}", values
+    )
+
+
+def _survey(
+    connection: apsw.Connection, matching: _Matching, event: int, now: float
+) -> Anchors:
+    rows, values = matching.rows, matching.values
     count, until = connection.execute(
-        f"SELECT count(*), min(expiry) {_MINE}", {"uid": uid, "now": now}
+        f"SELECT count(*), min(expiry) {rows}", values
     ).get
     ids = list[int]()
     if count > anchors.STRETCH:
-        step = f"SELECT id {_MINE} AND id > :last ORDER BY id LIMIT 1 OFFSET :skip"
-        bound = {"uid": uid, "now": now, "last": 0, "skip": 0}
-        while (found := connection.execute(step, bound).get) is not None:
+        step = f"SELECT id {rows} AND id > ? ORDER BY id LIMIT 1 OFFSET ?"
+        last, skip = 0, 0
+        while (
+            found := connection.execute(step, [*values, last, skip]).get
+        ) is not None:
             ids.append(found)
-            bound |= {"last": found, "skip": anchors.STRETCH - 1}
+            last, skip = found, anchors.STRETCH - 1
     end = float("inf") if until is None else until
     return Anchors(event, now, end, count, tuple(ids))
 
 
-def _plain(
-    connection: apsw.Connection,
-    uid: int,
-    known: Anchors,
-    listing: Listing,
-    now: float,
+def _by_id(
+    connection: apsw.Connection, matching: _Matching, known: Anchors, listing: Listing
 ) -> tuple[Token, ...]:
-    """All tokens by id, from the nearest anchor on."""
+    """Tokens by id, from the nearest anchor on."""
     descending = listing.descending
     first, skip, size = known.place(
         listing.offset, listing.limit, descending=descending
@@ -82,30 +126,22 @@ def _plain(
     if size == 0:
         return ()
     rows = connection.execute(
-        f"SELECT {TOKEN} {_MINE} AND id >= :first ORDER BY id LIMIT :size OFFSET :skip",
-        {"uid": uid, "now": now, "first": first, "size": size, "skip": skip},
+        f"SELECT {TOKEN} {matching.rows} AND id >= ? ORDER BY id LIMIT ? OFFSET ?",
+        [*matching.values, first, size, skip],
     ).fetchall()
     tokens = tuple(starmap(Token, rows))
     return tokens[::-1] if descending else tokens
 
 
-def _conditional(
-    connection: apsw.Connection, uid: int, listing: Listing, now: float, version: str
+def _ordered(
+    connection: apsw.Connection, matching: _Matching, listing: Listing, version: str
 ) -> Page:
-    # Bound by place: SQLite looks a name up among all others, which is slow for thousands of values.
-    values: list[int | float | str] = [uid, now]
-
-    def bind(value: int | str) -> str:
-        values.append(value)
-        return "?"
-
-    matching = _MINE
-    if listing.where is not None:
-        matching += f" AND {conditions.where(listing.where, bind, dialect.TOKENS)}"
-    results = connection.execute(f"SELECT count(*) {matching}", values).get
+    """Tokens in another order, of which no anchors are kept."""
+    count = f"SELECT count(*) {matching.rows}"
+    results = connection.execute(count, matching.values).get
+    order = conditions.order(listing, dialect.TOKENS)
     rows = connection.execute(
-        f"SELECT {TOKEN} {matching} ORDER BY {conditions.order(listing, dialect.TOKENS)}"
-        " LIMIT ? OFFSET ?",
-        [*values, listing.limit, listing.offset],
+        f"SELECT {TOKEN} {matching.rows} ORDER BY {order} LIMIT ? OFFSET ?",
+        [*matching.values, listing.limit, listing.offset],
     ).fetchall()
     return Page(tuple(starmap(Token, rows)), results, version)
