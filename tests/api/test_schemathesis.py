@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Serving
 
 from patql.authority.authority import Authority
+from patql.authority.model import Role
 from patql.kernel.clock import SystemClock
 from patql.store.sqlite import SqliteStore
 
@@ -41,6 +42,7 @@ def test_any_request(
                 OTHERS
             ):  # so that the acting token's id isn't one that is tried
                 authority.issue("alice")
+            authority.admin.change("alice", role=Role.ADMIN)
             secret = authority.issue("alice").secret.reveal()
         document = served.url.removesuffix("/v4") + "/openapi.json"
         done = subprocess.run(

@@ -44,7 +44,7 @@ class Audit:
         """A page of all lines, newest first."""
         require_admin(self._authority.user(granted.user))
         page, size = pages.unfiltered(request, self._sizes)
-        offset = (page - 1) * size
+        offset = pages.offset(page, size)
         found = self._authority.admin.events(None, offset, size)
         rows = [_view(event) for event in found.rows]
         return pages.answer(rows, page, size, found.results, found.version)

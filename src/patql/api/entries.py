@@ -50,7 +50,8 @@ class Entries:
         """A page of all tokens, or of the user's own."""
         page, size = pages.unfiltered(request, self._sizes)
         admin, now = self._authority.admin, self._authority.admin.now
-        found = admin.tokens(self._whose(granted), (page - 1) * size, size)
+        offset = pages.offset(page, size)
+        found = admin.tokens(self._whose(granted), offset, size)
         rows = [_view(entry, now) for entry in found.rows]
         return pages.answer(rows, page, size, found.results, found.version)
 

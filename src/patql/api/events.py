@@ -79,7 +79,7 @@ class Events:
         wanted = filters.read(request, self._fields, problems)
         if problems:
             raise InvalidRequestError(*problems)
-        listing = wanted.listing((page - 1) * size, size, newest_first=True)
+        listing = wanted.listing(pages.offset(page, size), size, newest_first=True)
         found = self._authority.token_events(granted.user, listing)
         rows = [_view(event) for event in found.rows]
         results = wanted.results(found.results)

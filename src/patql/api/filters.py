@@ -22,7 +22,6 @@ DEPTH = 50
 """How many objects may stand inside one another."""
 CONDITIONS = 1000
 """How many comparisons one filter may hold, since others wait while it runs."""
-_FARTHEST = 2**62
 
 _OPERATORS = {
     "+eq": Op.EQ,
@@ -59,9 +58,7 @@ class Filter(msgspec.Struct):
             descending = newest_first and self.order is None
         most = size if self.limit is None else min(size, self.limit - offset)
         order = self.order or Field.ID
-        return Listing(
-            self.where, order, descending, max(most, 0), min(offset, _FARTHEST)
-        )
+        return Listing(self.where, order, descending, max(most, 0), offset)
 
     def results(self, found: int) -> int:
         """How many rows there are in all, of those that were found."""

@@ -13,6 +13,7 @@ from patql.kernel.http import Request
 
 DEFAULT_SIZE = 100
 _HUGE = 10**18
+_FARTHEST = 2**62
 
 
 class Envelope(msgspec.Struct, gc=False):
@@ -70,6 +71,11 @@ def unfiltered(request: Request, limits: Sizes) -> tuple[int, int]:
     if wrong:
         raise InvalidRequestError(*wrong)
     return asked
+
+
+def offset(page: int, size: int) -> int:
+    """How many rows come before a page; of one beyond all rows, as many as any store can count to."""
+    return min((page - 1) * size, _FARTHEST)
 
 
 def answer(

@@ -54,7 +54,7 @@ class Tokens:
         wanted = filters.read(request, self._fields, problems)
         if problems:
             raise InvalidRequestError(*problems)
-        listing = wanted.listing((page - 1) * size, size)
+        listing = wanted.listing(pages.offset(page, size), size)
         found = self._authority.page(granted.user, listing)
         rows = [view(token, token.shown) for token in found.tokens]
         results = wanted.results(found.results)

@@ -49,7 +49,7 @@ class Users:
         """A page of all users, removed ones included."""
         self._check(granted)
         page, size = pages.unfiltered(request, self._sizes)
-        found = self._authority.admin.users((page - 1) * size, size)
+        found = self._authority.admin.users(pages.offset(page, size), size)
         rows = [_view(user) for user in found.rows]
         return pages.answer(rows, page, size, found.results, found.version)
 
