@@ -83,6 +83,10 @@ def watched(
 def test_watched(watched: tuple[Served, int]) -> None:
     """Metrics are sums over all workers, whichever is asked; they tell nothing of tokens and users."""
     served, port = watched
+    deadline = time.monotonic() + 30
+    while b"\npatql_workers 2\n" not in ask(port, "/metrics").body:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     for _ in range(20):
         assert send(served, "GET", "/authorize").status == 200
     assert send(served, "GET", "/authorize?scope=x").status == 400
@@ -201,7 +205,8 @@ def test_log_as_json(
         assert send(served, "GET", "/v4/profile?a=b", headers=named).status == 200
         forged = {"X-Request-Id": served.secret}
         assert send(served, "GET", "/v4/nothing", headers=forged).status == 404
-        assert send(served, "GET", "/authorize/x/y").status == 400
+        given = {"X-Request-Id": "way_7"}
+        assert send(served, "GET", "/authorize/x/y", headers=given).status == 400
         assert raw(served, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert served.secret not in served.written()
     lines = [json.loads(line) for line in served.written().splitlines()]
@@ -225,6 +230,7 @@ def test_log_as_json(
     ids = {line["request_id"] for line in requests.values()}
     assert len(ids) == 3
     assert requests["/authorize/x/y"]["status"] == 400
+    assert requests["/authorize/x/y"]["request_id"] == "way_7"
     others = [line for line in lines[1:] if line["event"] != "request"]
     assert {line["message"] for line in others} == {"Invalid HTTP request received."}
 

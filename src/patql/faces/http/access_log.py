@@ -19,6 +19,7 @@ from itertools import count
 import msgspec
 
 from patql.kernel.clock import Clock, to_wire
+from patql.kernel.http import Headers
 from patql.kernel.secrets import SHOWN, redact
 
 FULL = 3 * 1024
@@ -63,7 +64,7 @@ class AccessLog:
     ) -> None:
         self._write = write
         self._clock = clock
-        self._json = json
+        self.is_json = json
         self._lines: list[str] = []
         self._size = 0
         self._second = -1
@@ -95,7 +96,7 @@ class AccessLog:
             request_id: the one that a proxy of ours gave it; empty for none.
         """
         path = _shown_path(path)
-        if self._json:
+        if self.is_json:
             line = self._object(
                 client, handle, method, path, status, size, seconds, request_id
             )
@@ -111,7 +112,7 @@ class AccessLog:
     def tell(self, level: str, event: str, message: str) -> None:
         """Write at once of something that happened, secrets cut; as it is, or as an object."""
         message = redact(message)
-        if self._json:
+        if self.is_json:
             line = Line(self._now(), level, event, message=message.rstrip("\n"))
             self._write(msgspec.json.encode(line) + b"\n")
         else:
@@ -167,6 +168,14 @@ class Told(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write it."""
         self._log.tell(record.levelname.lower(), "server", f"{self.format(record)}\n")
+
+
+def request_id(headers: Headers) -> str:
+    """The id that a request was given on its way; empty for none."""
+    for name, value in headers:
+        if name == b"x-request-id":
+            return value.decode("latin-1")
+    return ""
 
 
 def take_over(log: AccessLog) -> None:

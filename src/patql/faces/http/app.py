@@ -15,11 +15,11 @@ from time import perf_counter
 
 from patql import config
 from patql.api import authorize, headers, problems
-from patql.api.api import WRITES, Api, Verify
+from patql.api.api import Api, Verify
 from patql.api.bodies import limit
 from patql.authority.model import Denied, Granted
 from patql.config import Settings
-from patql.faces.http.access_log import AccessLog, shown, take_over
+from patql.faces.http.access_log import AccessLog, request_id, shown, take_over
 from patql.faces.http.admin import listen as admin_listener
 from patql.faces.http.desk import Desk
 from patql.faces.http.gate import ALWAYS, Gate
@@ -154,7 +154,7 @@ class App:
         response = await self._response(request, client)
         further: Headers = [HSTS] if scope["scheme"] == "https" else []
         await asgi.respond(send, method, response, further)
-        if method in WRITES:
+        if self._api.writes(request):
             self.desk.metrics.write(response.status)
         self.desk.note(
             self._api.template(request.path),
@@ -165,7 +165,7 @@ class App:
             response.status,
             len(response.body),
             perf_counter() - begun,
-            (request.header(b"x-request-id") or b"").decode("latin-1"),
+            request_id(request.headers) if self.desk.log.is_json else "",
         )
 
     async def _response(self, request: Request, client: str) -> Response:

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from patql.api import authorize, problems
 from patql.api.authorize import Answer, Demand
 from patql.authority.model import Denied, Granted
-from patql.faces.http.access_log import shown
+from patql.faces.http.access_log import request_id, shown
 from patql.faces.http.desk import Desk
 from patql.faces.http.limits import Standing
 from patql.faces.http.metrics import AUTHORIZE
@@ -33,6 +33,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
         method: as it was sent.
         path: decoded, without the query.
         handle: what may be shown of the credential.
+        id: the one that it was given on its way; empty for none, or where it isn't logged.
         headers: all of them.
     """
 
@@ -41,6 +42,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     method: str
     path: str
     handle: str
+    id: str
     headers: Headers
 
 
@@ -79,6 +81,7 @@ class Gate:
             method,
             unquote(path) if "%" in path else path,
             shown(secret),
+            request_id(headers) if self._desk.log.is_json else "",
             headers,
         )
 
@@ -184,6 +187,7 @@ class Gate:
             answer.status,
             0,
             perf_counter() - begun,
+            question.id,
         )
 
 
