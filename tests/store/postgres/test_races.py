@@ -153,6 +153,7 @@ def test_a_new_user_is_made_once(two: tuple[Authority, Authority]) -> None:
         outcomes = _at_once(
             *(lambda a=a: a.issue(name) for a in two for _ in range(2))  # noqa: B023
         )
+        assert [type(one) for one in outcomes] == [Issued] * 4
         uids = {
             _granted(two[0], one).uid for one in outcomes if isinstance(one, Issued)
         }
@@ -226,3 +227,22 @@ def test_what_was_looked_at_stays(two: tuple[Authority, Authority]) -> None:
         thread.join(10)
         assert done.is_set()
         token = one.issue("alice")
+
+
+def test_who_was_not_there_is_not(two: tuple[Authority, Authority]) -> None:
+    """A user whom another process adds between two looks isn't seen, and adding them fails: the change runs again."""
+    one, other = two
+    seen = list[bool]()
+
+    def change(at: Transaction) -> int:
+        if not seen:
+            assert at.user("alice") is None
+            other.add_user("alice")
+        there = at.user("alice")
+        seen.append(there is not None)
+        made = there or at.add_user("alice", "", Role.USER, restricted=False, at=NOW)
+        return made.uid
+
+    uid = one._store.write(change)
+    assert seen == [False, True]
+    assert getattr(one.user("alice"), "uid", None) == uid

@@ -57,6 +57,7 @@ class PostgresSession:
     def mark(self) -> None:
         """What follows is one change."""
         self._connection.execute("SAVEPOINT change")
+        self.transaction.begin_change()
         self._told = len(self.transaction.told)
 
     def keep(self) -> None:

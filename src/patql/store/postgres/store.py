@@ -18,6 +18,7 @@ from patql.store.postgres.failures import OUTSIDE, fail, translated
 from patql.store.postgres.lane import Lane
 from patql.store.postgres.queries import Queries
 from patql.store.postgres.session import PostgresSession
+from patql.store.postgres.transaction import PostgresTransaction
 from patql.store.postgres.uses import keep as keep_uses
 from patql.store.writer import Writer
 
@@ -45,11 +46,12 @@ class PostgresStore:
         self._pool = Pool(self._address)
         self._memory = Memory()
         self._lanes = dict[asyncio.AbstractEventLoop, Lane]()
-        with translated(self._name):
-            if make and self._pool.run(lambda c: schema.version(c, self._address)) == 0:
-                schema.migrate(self._address)
-            self._pool.run(lambda c: schema.check(c, self._address))
-            self._writer = Writer(PostgresSession.open(self._address))
+        try:
+            with translated(self._name):
+                self._writer = self._open_writer(make=make)
+        except BaseException:
+            self._pool.close()
+            raise
 
     inline = False
 
@@ -147,6 +149,13 @@ class PostgresStore:
         with translated(self._name):
             self._writer.close()
             self._pool.close()
+
+    def _open_writer(self, *, make: bool) -> Writer[PostgresTransaction]:
+        address = self._address
+        if make and self._pool.run(lambda c: schema.version(c, address)) == 0:
+            schema.migrate(address)
+        self._pool.run(lambda c: schema.check(c, address))
+        return Writer(PostgresSession.open(address))
 
     def _read(self, ask: Callable[[Queries], T], patience: float = PATIENCE) -> T:
         with translated(self._name):

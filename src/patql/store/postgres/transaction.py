@@ -54,12 +54,27 @@ class PostgresTransaction(Queries):
         self.sealed_until = 0
         """Up to when answers that were kept can be forgotten; 0 where none has been kept since that was done."""
         self._was_empty = False
+        self._absent = set[str]()
         self._handles = dict[int, str]()
         self._shard = random.randrange(_SHARDS)  # noqa: S311  (no secret)
 
+    def begin_change(self) -> None:
+        """What the last change saw says nothing to the next one."""
+        self._was_empty = False
+        self._absent.clear()
+
     def user(self, username: str) -> User | None:
-        """The user of that name, who stays as they are until the change is made."""
-        return self._user(username, "FOR SHARE")
+        """The user of that name, who stays as they are until the change is made.
+
+        What isn't there can't be locked. So a user who wasn't there isn't, even if another transaction adds them
+        meanwhile: whoever then adds them too fails on that, and begins again.
+        """
+        found = None
+        if username not in self._absent:
+            found = self._user(username, "FOR SHARE")
+        if found is None:
+            self._absent.add(username)
+        return found
 
     def is_empty(self) -> bool:
         """Whether there are no users yet."""
@@ -88,6 +103,7 @@ class PostgresTransaction(Queries):
             f" VALUES (nextval('user_id'), %s, %s, %s, %s, %s) RETURNING {USER}",
             (username, email, restricted, role.value, at),
         )
+        self._absent.discard(username)
         return as_user(row or ())
 
     def change_user(self, user: User) -> None:
