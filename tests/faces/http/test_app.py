@@ -13,7 +13,7 @@ from patql.api.authorize import credential
 from patql.authority.authority import Authority
 from patql.catalog.load import builtin
 from patql.config import Settings
-from patql.faces.http.access_log import FULL, AccessLog, shown
+from patql.faces.http.access_log import FULL, MANY, AccessLog, shown
 from patql.faces.http.app import App, to_stderr
 from patql.kernel.clock import ManualClock, SystemClock
 from patql.kernel.errors import Code, PatqlError
@@ -171,7 +171,7 @@ def test_path_on_one_line(path: str, shown: str) -> None:
     """Whatever a path holds, its line is one line with six spaces in it."""
     written: list[bytes] = []
     log = AccessLog(written.append, ManualClock(0))
-    log.add("::1", "-", "GET", path, 404, 0)
+    log.add(0, "::1", "-", "GET", path, 404, 0)
     log.flush()
     (line,) = b"".join(written).decode().splitlines()
     assert line.split(" ") == [
@@ -205,14 +205,17 @@ def test_lines_are_gathered() -> None:
     """Lines are written many at once: when told to, and when there are many."""
     written: list[bytes] = []
     log = AccessLog(written.append, ManualClock(0))
-    firsts = [log.add("::1", "-", "GET", "/", 200, 0) for _ in range(3)]
+    firsts = [log.add(0, "::1", "-", "GET", "/", 200, 0) for _ in range(3)]
     assert firsts == [True, False, False]
     assert not written
     log.flush()
     assert len(written) == 1
     log.flush()
     assert len(written) == 1
-    assert log.add("::1", "-", "GET", "/", 200, 0)
-    while len(written) == 1:
-        log.add("::1", "-", "GET", "/", 200, 0)
-    assert len(written[1]) > FULL
+    path = "/" + "-a" * 200
+    firsts = [log.add(0, "::1", "-", "GET", path, 200, 0) for _ in range(MANY)]
+    assert firsts == [True] + [False] * (MANY - 1)
+    assert len(written) > 2
+    assert all(len(piece) < 4096 for piece in written)
+    assert all(len(piece) > FULL for piece in written[1:-1])
+    assert b"".join(written[1:]).count(b"\n") == MANY

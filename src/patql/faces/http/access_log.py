@@ -22,8 +22,10 @@ from patql.kernel.clock import Clock, to_wire
 from patql.kernel.http import Headers
 from patql.kernel.secrets import SHOWN, redact
 
+MANY = 48
+"""How many lines are gathered at most."""
 FULL = 3 * 1024
-"""At how many characters what is gathered is written at once.
+"""At how many characters lines are written at once.
 
 With one more line it is less than 4,096 bytes, so that lines of several workers aren't mixed in a pipe (POSIX, PIPE_BUF).
 """
@@ -31,6 +33,9 @@ With one more line it is less than 4,096 bytes, so that lines of several workers
 _SHORTEST_TOKEN = 48  # of anything shorter, 16 characters may be too much of it
 _LONGEST_PATH = 500
 _LONGEST_ID = 64
+
+
+_Entry = tuple[float, str, str, str, str, int, int, float, str]
 
 
 class Line(msgspec.Struct, omit_defaults=True):
@@ -65,8 +70,7 @@ class AccessLog:
         self._write = write
         self._clock = clock
         self.is_json = json
-        self._lines: list[str] = []
-        self._size = 0
+        self._waiting: list[_Entry] = []
         self._second = -1
         self._time = ""
         self._ids = count(1)
@@ -74,6 +78,7 @@ class AccessLog:
 
     def add(
         self,
+        now: float,
         client: str,
         handle: str,
         method: str,
@@ -86,6 +91,7 @@ class AccessLog:
         """Note a request that was answered; whether it is the first since the last `flush`.
 
         Args:
+            now: seconds since the epoch.
             client: its address.
             handle: the first 16 characters of its token; `-` for none.
             method: as it was sent.
@@ -93,40 +99,58 @@ class AccessLog:
             status: the answer's.
             size: bytes of the answer's body.
             seconds: how long it took here.
-            request_id: the one that a proxy of ours gave it; empty for none.
+            request_id: the one that it was given on its way; empty for none.
         """
-        path = _shown_path(path)
-        if self.is_json:
-            line = self._object(
-                client, handle, method, path, status, size, seconds, request_id
-            )
-        else:
-            line = f"{self._now()} {client} {handle} {method} {path} {status} {size}\n"
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size > FULL:
+        waiting = self._waiting
+        waiting.append(
+            (now, client, handle, method, path, status, size, seconds, request_id)
+        )
+        if len(waiting) >= MANY:
             self.flush()
             return False
-        return len(self._lines) == 1
+        return len(waiting) == 1
 
     def tell(self, level: str, event: str, message: str) -> None:
         """Write at once of something that happened, secrets cut; as it is, or as an object."""
         message = redact(message)
         if self.is_json:
-            line = Line(self._now(), level, event, message=message.rstrip("\n"))
+            now = self._time_of(self._clock.now())
+            line = Line(now, level, event, message=message.rstrip("\n"))
             self._write(msgspec.json.encode(line) + b"\n")
         else:
             self._write(message.encode(errors="backslashreplace"))
 
     def flush(self) -> None:
         """Write what was gathered."""
-        if self._lines:
-            self._write("".join(self._lines).encode())
-            self._lines.clear()
-            self._size = 0
+        waiting, self._waiting = self._waiting, []
+        form = self._object if self.is_json else self._line
+        piece = ""
+        for entry in waiting:
+            piece += form(*entry)
+            if len(piece) > FULL:
+                self._write(piece.encode())
+                piece = ""
+        if piece:
+            self._write(piece.encode())
+
+    def _line(
+        self,
+        now: float,
+        client: str,
+        handle: str,
+        method: str,
+        path: str,
+        status: int,
+        size: int,
+        _seconds: float,
+        _request_id: str,
+    ) -> str:
+        time, path = self._time_of(now), _shown_path(path)
+        return f"{time} {client} {handle} {method} {path} {status} {size}\n"
 
     def _object(
         self,
+        now: float,
         client: str,
         handle: str,
         method: str,
@@ -137,12 +161,12 @@ class AccessLog:
         request_id: str,
     ) -> str:
         line = Line(
-            self._now(),
+            self._time_of(now),
             "error" if status >= 500 else "info",
             "request",
             client=client,
             method=method,
-            path=path,
+            path=_shown_path(path),
             status=status,
             bytes=size,
             duration_ms=round(seconds * 1000, 3),
@@ -151,8 +175,8 @@ class AccessLog:
         )
         return msgspec.json.encode(line).decode() + "\n"
 
-    def _now(self) -> str:
-        second = int(self._clock.now())
+    def _time_of(self, now: float) -> str:
+        second = int(now)
         if second != self._second:
             self._second, self._time = second, to_wire(second)
         return self._time

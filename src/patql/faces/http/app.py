@@ -158,6 +158,7 @@ class App:
             self.desk.metrics.write(response.status)
         self.desk.note(
             self._api.template(request.path),
+            self.desk.now(),
             client,
             shown(authorize.credential(request.headers)),
             method,

@@ -94,6 +94,7 @@ class Desk:
     def note(
         self,
         route: str | None,
+        now: float,
         client: str,
         handle: str,
         method: str,
@@ -106,7 +107,7 @@ class Desk:
         """Take note of an answer: of the form of its path, and as `AccessLog.add`."""
         self.metrics.request(route, method, status, seconds)
         if self.log.add(
-            client, handle, method, path, status, size, seconds, request_id
+            now, client, handle, method, path, status, size, seconds, request_id
         ):
             asyncio.get_running_loop().call_later(LOG_DELAY, self.log.flush)
 

@@ -99,7 +99,7 @@ class Gate:
         now = self._desk.now()
         asked = self._before(question, client, now)
         if isinstance(asked, Answer):
-            self._note(question, client, asked, begun)
+            self._note(question, now, client, asked, begun)
             return asked
         secret, required, standing = asked
         try:
@@ -109,7 +109,7 @@ class Gate:
         else:
             self._desk.tell(verdict, secret, client, now)
             answer = _decided(verdict, required, standing)
-        self._note(question, client, answer, begun)
+        self._note(question, now, client, answer, begun)
         return answer
 
     async def answer_async(self, question: Question, client: str) -> Answer:
@@ -118,7 +118,7 @@ class Gate:
         now = self._desk.now()
         asked = self._before(question, client, now)
         if isinstance(asked, Answer):
-            self._note(question, client, asked, begun)
+            self._note(question, now, client, asked, begun)
             return asked
         secret, required, standing = asked
         try:
@@ -128,7 +128,7 @@ class Gate:
         else:
             self._desk.tell(verdict, secret, client, now)
             answer = _decided(verdict, required, standing)
-        self._note(question, client, answer, begun)
+        self._note(question, now, client, answer, begun)
         return answer
 
     def head(self, status: int, default: Headers) -> bytes:
@@ -176,10 +176,16 @@ class Gate:
         return Answer(500)
 
     def _note(
-        self, question: Question, client: str, answer: Answer, begun: float
+        self,
+        question: Question,
+        now: float,
+        client: str,
+        answer: Answer,
+        begun: float,
     ) -> None:
         self._desk.note(
             AUTHORIZE,
+            now,
             client,
             question.handle,
             question.method,

@@ -9,6 +9,7 @@ import resource
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from patql.authority.model import Denied, Granted, Reason
@@ -83,21 +84,25 @@ class Metrics:
         self._cells = self._all[memory.claim(len(self._all))]
         self._cells[_ALIVE] = 1
         self._spent = 0
+        self._places = lru_cache(maxsize=1024)(self._places_of)
 
     def request(
         self, route: str | None, method: str, status: int, seconds: float
     ) -> None:
         """Count a request, and how long it took here."""
-        cells, at = self._cells, self._route.get(route or OTHER, 1)
-        cells[
-            at * _PER_ROUTE
-            + _METHOD.get(method, _ANY_METHOD)
-            + _STATUS.get(status, _ANY_STATUS)
-        ] += 1
-        spent = int(seconds * 1e6)
-        first = ROUTES * _PER_ROUTE + at * (_BUCKETS + 1)
+        at, first = self._places(route, method, status)
+        cells, spent = self._cells, int(seconds * 1e6)
+        cells[at] += 1
         cells[first + bisect_left(BOUNDS, spent)] += 1
         cells[first + _BUCKETS] += spent
+
+    def _places_of(
+        self, route: str | None, method: str, status: int
+    ) -> tuple[int, int]:
+        """Where such a request is counted, and where the durations of its route begin."""
+        at = self._route.get(route or OTHER, 1)
+        place = _METHOD.get(method, _ANY_METHOD) + _STATUS.get(status, _ANY_STATUS)
+        return at * _PER_ROUTE + place, ROUTES * _PER_ROUTE + at * (_BUCKETS + 1)
 
     def verdict(self, verdict: Granted | Denied) -> None:
         """Count a verification."""
