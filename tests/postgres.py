@@ -54,11 +54,11 @@ class Cluster:
         programs = Path(postgres).resolve().parent
         self._postgres = str(programs / "postgres")
         self._psql = shutil.which("psql") or str(programs / "psql")
-        self._user = _unprivileged()
+        self.user = _unprivileged()
         # Not pytest's folder, which only we may enter; and a socket's path has at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="patql-pg-"))
-        if self._user:
-            shutil.chown(self.folder, self._user)
+        if self.user:
+            shutil.chown(self.folder, self.user)
         self.port = free_port()
         self._log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,7 +69,7 @@ class Cluster:
             [programs / "initdb", "--username", ROLE, *options, *where],
             check=True,
             stdout=subprocess.DEVNULL,
-            user=self._user,
+            user=self.user,
             cwd="/",
         )
 
@@ -82,7 +82,7 @@ class Cluster:
                 [self._postgres, *where, "-p", str(self.port), *settings],
                 stdout=log,
                 stderr=log,
-                user=self._user,
+                user=self.user,
                 cwd="/",
             )
         deadline = time.monotonic() + _START

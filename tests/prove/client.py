@@ -13,7 +13,7 @@ from tests.prove.setup import FOUNDERS_TOKEN
 from tests.prove.tokens import Known, Tokens
 from tests.prove.wording import Created, Several
 
-_READERS = 6  # one client in so many changes nothing
+_READERS = 12  # one client in so many changes nothing
 _AWAY = 0.02  # seconds to wait after a door that did nothing
 _LIVES = range(5, 20)  # seconds that a token has, where it expires
 _SEVERAL = range(2, 8)

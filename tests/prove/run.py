@@ -26,13 +26,18 @@ from tests.prove.troubles import Trouble, Troublemaker
 from tests.prove.violation import Rule, Violation
 
 from patql.authority.authority import Authority
+from patql.kernel.secrets import redact
 
 _CLIENTS = 48
 _RECOVERY = 60.0  # seconds
 _AGAIN = 0.1
+_SLOWEST = 50  # operations a second, below which the service has not recovered
 _REVOCATIONS = 20  # of so many operations, at least one is an acknowledged revocation
 _UNHELPFUL = frozenset({Outcome.NOTHING, Outcome.UNKNOWN})
-_SECRET = re.compile(r"pql_[0-9A-Za-z]{13}")  # more of a token than may be shown
+_WRONG = re.compile(
+    r"Traceback|pql_[0-9A-Za-z]{13}"
+)  # or more of a token than may be shown
+_SHOWN = 4000  # characters of a log
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +148,8 @@ async def _run(
             recorder.answered >= options.operations and recorder.revoked >= revocations
         )
 
-    async with asyncio.TaskGroup() as group:
+    longest = _RECOVERY + options.operations / _SLOWEST
+    async with asyncio.timeout(longest), asyncio.TaskGroup() as group:
         group.create_task(nemesis.run(enough))
         for number in range(_CLIENTS):
             chance = random.Random(f"{options.seed}-{number}")
@@ -184,8 +190,9 @@ def _check_logs(servers: Sequence[Server]) -> Iterator[Violation]:
     """No server may have written down a secret, or failed in a way that it doesn't know."""
     for server in servers:
         text = server.log.read_text(errors="replace")
-        if "Traceback" in text or _SECRET.search(text):
-            yield Violation(Rule.BROKEN, 0, f"see the log {server.log}")
+        if found := _WRONG.search(text):
+            shown = redact(text[found.start() :][:_SHOWN])
+            yield Violation(Rule.BROKEN, 0, f"the log of {server.name}: {shown}")
 
 
 def _check_chains(authority: Authority) -> list[Violation]:

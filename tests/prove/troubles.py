@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import resource
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from tests.postgres import Cluster
 from tests.prove.fleet import Server
 
 _LASTS = (0.3, 0.8)  # seconds
@@ -81,6 +83,21 @@ class Faulty(msgspec.Struct):
     def end(self, servers: Sequence[Server]) -> None:
         """Lower it."""
         self.flag.unlink()
+
+
+class LostDatabase:
+    """PostgreSQL is down."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def begin(self, servers: Sequence[Server]) -> None:
+        """Crash it."""
+        self._cluster.stop(signal.SIGQUIT)
+
+    def end(self, servers: Sequence[Server]) -> None:
+        """Start it."""
+        self._cluster.start()
 
 
 class Troublemaker:

@@ -8,6 +8,8 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from tests.postgres import Cluster
 from tests.prove import setup
 
 from patql.authority.authority import Authority
+from patql.kernel.errors import Code, PatqlError
 
 pytestmark = pytest.mark.slow
 
@@ -142,3 +145,32 @@ def _start(database: str, folder: Path) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         env=os.environ | variables,
     )
+
+
+def test_a_lost_standby(cluster: Cluster, postgres_url: str, tmp_path: Path) -> None:
+    """What a synchronous standby hasn't confirmed isn't acknowledged, whoever ends the waiting for it."""
+    setup.make(postgres_url, tmp_path)
+    waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    told = list[PatqlError]()
+    with setup.opened(postgres_url, tmp_path) as authority:
+        issued = authority.issue("alice")
+
+        def revoke() -> None:
+            try:
+                authority.revoke("alice", issued.token.id)
+            except PatqlError as error:
+                told.append(error)
+
+        cluster.configure("synchronous_standby_names", "nobody")
+        thread = threading.Thread(target=revoke)
+        thread.start()
+        try:
+            while cluster.run(waiting) != "1":
+                time.sleep(0.02)
+            thread.join(20)
+        finally:
+            cluster.configure("synchronous_standby_names", "")
+            thread.join()
+        assert [error.code for error in told] == [Code.UNAVAILABLE]
+        assert "unknown" in str(told[0])
+        assert authority.issue("alice").token.id > issued.token.id
