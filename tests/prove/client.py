@@ -14,7 +14,7 @@ from tests.prove.tokens import Known, Tokens
 from tests.prove.wording import Created, Several
 
 _READERS = 12  # one client in so many changes nothing
-_AWAY = 0.02  # seconds to wait after a door that did nothing
+_AWAY = 0.05  # seconds to wait after a door that was in trouble
 _LIVES = range(5, 20)  # seconds that a token has, where it expires
 _SEVERAL = range(2, 8)
 _AGAIN = 3  # times that a request is sent again whose answer was lost
@@ -66,7 +66,7 @@ class Client:
         acts, odds = list(weights), list(weights.values())
         while not enough():
             outcome = await self._chance.choices(acts, odds)[0]()
-            if outcome is Outcome.NOTHING:
+            if outcome in {Outcome.NOTHING, Outcome.UNKNOWN}:
                 await asyncio.sleep(_AWAY)
         await asyncio.gather(*self._probes)
 

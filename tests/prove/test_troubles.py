@@ -73,8 +73,8 @@ def test_a_postgres_whose_disk_is_full(cluster: Cluster, tmp_path: Path) -> None
     """While the tokens' disk is full nothing is lost, tokens are verified, and when there is room, all goes on."""
     with _small_disk(cluster.folder / "small", megabytes=32, user=cluster.user) as disk:
         cluster.run(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        url = cluster.database("TABLESPACE small")
         try:
-            url = cluster.database("TABLESPACE small")
             # What fits into a page that there is already is still written.
             _check(_run(url, tmp_path, FullDisk(disk)), unchanged=False)
         finally:
