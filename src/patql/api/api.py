@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from patql.api import headers, problems
-from patql.api.audit import Audit
 from patql.api.authorize import credential
 from patql.api.batches import Batches
-from patql.api.entries import Entries
 from patql.api.events import Events
 from patql.api.oauth import INTROSPECT, REVOKE, OAuth
 from patql.api.profile import Profile
@@ -20,7 +18,6 @@ from patql.api.routes import (
     served,
 )
 from patql.api.tokens import Tokens
-from patql.api.users import Users
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
 from patql.catalog.document import Provider
@@ -213,7 +210,11 @@ class Api:
 
 
 def _administered(authority: Authority, provider: Provider) -> Routes:
-    """The operations of whoever runs the authority."""
+    """The operations of whoever runs the authority, which a statement about one's own tokens needn't wait for."""
+    from patql.api.audit import Audit
+    from patql.api.entries import Entries
+    from patql.api.users import Users
+
     methods = operations(provider)
     users = Users(authority, methods["getUsers"])
     entries = Entries(authority, methods["getTokens"])
