@@ -72,6 +72,8 @@ class Desk:
         if standing is not None:
             self.metrics.limited("failures")
             return standing, True
+        if not self.limits.counts_requests:
+            return None, False
         standing = self.limits.used(secret, now)
         if standing is not None and standing.remaining < 0:
             self.metrics.limited("requests")

@@ -58,7 +58,9 @@ class Gate:
         self._desk = desk
         self._report = report
         self._demand = authorize.demands(desk.authority.policy)
+        self._now = desk.now
         self._verify = desk.authority.verify
+        self._tell = desk.tell
         self._heads = dict[int, bytes]()
         self._heads_with: Headers | None = None
         self._known = dict[bytes, Question]()
@@ -96,39 +98,35 @@ class Gate:
     def answer(self, question: Question, client: str) -> Answer:
         """The answer to a request, from the address of a client; for a store that is a local file."""
         begun = perf_counter()
-        now = self._desk.now()
-        asked = self._before(question, client, now)
-        if isinstance(asked, Answer):
-            self._note(question, now, client, asked, begun)
-            return asked
-        secret, required, standing = asked
-        try:
-            verdict = self._verify(secret, required)
-        except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
-            answer = self._failed(error)
-        else:
-            self._desk.tell(verdict, secret, client, now)
-            answer = _decided(verdict, required, standing)
-        self._note(question, now, client, answer, begun)
+        now = self._now()
+        answer = self._before(question, client, now)
+        if not isinstance(answer, Answer):
+            secret, required, standing = answer
+            try:
+                verdict = self._verify(secret, required)
+            except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
+                answer = self._failed(error)
+            else:
+                self._tell(verdict, secret, client, now)
+                answer = _decided(verdict, required, standing)
+        self._note(question, now, client, answer.status, perf_counter() - begun)
         return answer
 
     async def answer_async(self, question: Question, client: str) -> Answer:
         """The same, for any store."""
         begun = perf_counter()
-        now = self._desk.now()
-        asked = self._before(question, client, now)
-        if isinstance(asked, Answer):
-            self._note(question, now, client, asked, begun)
-            return asked
-        secret, required, standing = asked
-        try:
-            verdict = await self._desk.authority.verify_async(secret, required)
-        except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
-            answer = self._failed(error)
-        else:
-            self._desk.tell(verdict, secret, client, now)
-            answer = _decided(verdict, required, standing)
-        self._note(question, now, client, answer, begun)
+        now = self._now()
+        answer = self._before(question, client, now)
+        if not isinstance(answer, Answer):
+            secret, required, standing = answer
+            try:
+                verdict = await self._desk.authority.verify_async(secret, required)
+            except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
+                answer = self._failed(error)
+            else:
+                self._tell(verdict, secret, client, now)
+                answer = _decided(verdict, required, standing)
+        self._note(question, now, client, answer.status, perf_counter() - begun)
         return answer
 
     def head(self, status: int, default: Headers) -> bytes:
@@ -180,21 +178,13 @@ class Gate:
         question: Question,
         now: float,
         client: str,
-        answer: Answer,
-        begun: float,
+        status: int,
+        seconds: float,
     ) -> None:
+        method, path, name = question.method, question.path, question.id
         self._desk.note(
-            AUTHORIZE,
-            now,
-            client,
-            question.handle,
-            question.method,
-            question.path,
-            answer.status,
-            0,
-            perf_counter() - begun,
-            question.id,
-        )
+            AUTHORIZE, now, client, question.handle, method, path, status, 0, seconds, name
+        )  # fmt: skip
 
 
 def _decided(

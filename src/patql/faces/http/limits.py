@@ -79,6 +79,7 @@ class Limits:
         if requests is not None:
             cells = memory.cells(KEY + FAILURES, REQUESTS)
             self._requests = _Counts(cells, key, requests)
+        self.counts_requests = requests is not None
         self._stands_for_others = stands_for_others
         self._place = lru_cache(maxsize=4096)(self._place_of)
 
