@@ -38,8 +38,8 @@ class Session(Protocol[At]):
     transaction: At
     """What changes get to see."""
 
-    def begin(self) -> None:
-        """Begin a transaction."""
+    def begin(self, *, several: bool = False) -> None:
+        """Begin a transaction, for several changes that can as well be run one by one, or for one that can't."""
         ...
 
     def mark(self) -> None:
@@ -164,7 +164,7 @@ class Writer(Generic[At]):
             self._settle([job])
 
     def _commit(self, batch: list["_Job[At, Any]"]) -> None:
-        self.session.begin()
+        self.session.begin(several=len(batch) > 1)
         for job in batch:
             self._attempt(job)
         self.session.commit()

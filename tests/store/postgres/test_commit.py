@@ -10,8 +10,9 @@ from tests.postgres import Cluster
 from tests.prove.proxy import Fault
 from tests.store.postgres.conftest import Wire
 
-from patql.authority import users
+from patql.authority import issue, users
 from patql.authority.authority import Authority
+from patql.authority.issue import Wanted
 from patql.authority.model import Role
 from patql.authority.ports import Transaction
 from patql.kernel.clock import ManualClock
@@ -132,6 +133,65 @@ def test_a_failing_transaction_fails_all(
     assert authority.user("b") is None
     assert authority.admin.add("c").username == "c"
     assert authority.admin.examine().faults == ()
+
+
+@pytest.mark.slow
+def test_an_id_that_is_drawn_again(
+    authority: Authority,
+    opened: Callable[[], PostgresStore],
+    clock: ManualClock,
+    cluster: Cluster,
+) -> None:
+    """What a transaction saw that a crash undid isn't remembered: a sequence goes back then, to other tokens' good."""
+    authority.issue("alice")
+
+    def crash(at: Transaction) -> None:
+        draft = issue.draft(Wanted(), None, authority.policy, NOW)
+        issue.create(at, "alice", [draft], None, authority.policy, NOW)
+        cluster.restart()
+        at.is_empty()
+
+    with pytest.raises(PatqlError):
+        authority._store.write(crash)
+    other = Authority(opened(), clock)
+    issued = other.issue("alice")
+    assert authority.revoke("alice", issued.token.id)
+    assert not other.verify(issued.secret)
+
+
+def test_a_row_that_another_holds(
+    store: PostgresStore, authority: Authority, tokens_url: str
+) -> None:
+    """Of several changes, only those that need the row wait for it; all are made."""
+    issued = authority.issue_many("alice", [Wanted()] * 3)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(at: Transaction) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    works: list[Callable[[], object]] = [
+        lambda: store.write(wait),
+        lambda: authority.rename("alice", 2, "second"),
+        lambda: authority.rename("alice", 1, "first"),
+    ]
+    threads = [threading.Thread(target=work) for work in works]
+    with psycopg.connect(tokens_url) as other:
+        lock = "SELECT 1 FROM token WHERE handle = %s FOR UPDATE"
+        other.execute(lock, (issued[0].token.shown,))
+        threads[0].start()
+        assert begun.wait(10)
+        for number, thread in enumerate(threads[1:], 1):
+            thread.start()
+            while len(store._writer._queue) < number:
+                pass
+        go_on.set()
+        while authority.list("alice")[1].label != "second":
+            pass
+        assert threads[2].is_alive()
+    for thread in threads:
+        thread.join(20)
+    assert [t.label for t in authority.list("alice")] == ["first", "second", "token-3"]
 
 
 _KILL = """

@@ -1,6 +1,7 @@
 """One transaction after another over one connection to the primary, made anew when it breaks."""
 
 from contextlib import suppress
+from typing import LiteralString
 
 import psycopg
 from psycopg import errors
@@ -22,7 +23,8 @@ _SETTINGS = {
     # A process that is stopped in the midst of a change must not keep its locks from all others.
     "idle_in_transaction_session_timeout": "3s",
 }
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BEGIN: LiteralString = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BRIEF: LiteralString = "SET LOCAL lock_timeout = '100ms'"
 
 
 class PostgresSession:
@@ -30,7 +32,7 @@ class PostgresSession:
 
     def __init__(self, address: Address, connection: Connection) -> None:
         self._address = address
-        self._warned = False
+        self._several = self._warned = False
         self._use(connection)
         self._place = (0, b"")
         self._told = 0
@@ -41,17 +43,24 @@ class PostgresSession:
         """A session over a new connection."""
         return cls(address, _open(address))
 
-    def begin(self) -> None:
-        """Begin a transaction, over a new connection where the last one broke meanwhile."""
+    def begin(self, *, several: bool = False) -> None:
+        """Begin a transaction, over a new connection where the last one broke meanwhile.
+
+        Several changes lock rows in the order in which they happen to come, so two batches may well wait for each
+        other, and PostgreSQL finds that out after a second. So they wait for a moment only, and are then run one by
+        one: one change locks in an order that is every change's.
+        """
+        statement = f"{_BEGIN}; {_BRIEF}" if several else _BEGIN
+        self._several = several
         try:
             if self._connection.closed:
                 self._renew()
-            self._connection.execute(_BEGIN)
+            self._connection.execute(statement)
         except psycopg.OperationalError:
             if not self._connection.closed:
                 raise
             self._renew()
-            self._connection.execute(_BEGIN)
+            self._connection.execute(statement)
         self._place = self.transaction.chain.place
 
     def mark(self) -> None:
@@ -73,6 +82,7 @@ class PostgresSession:
             "ROLLBACK TO SAVEPOINT change; RELEASE SAVEPOINT change"
         )
         del self.transaction.told[self._told :]
+        self.transaction.forget()
         return True
 
     def commit(self) -> None:
@@ -89,6 +99,7 @@ class PostgresSession:
     def rollback(self) -> None:
         """End the transaction, however far it got, without its changes."""
         self.transaction.told.clear()
+        self.transaction.forget()
         try:
             self._connection.rollback()
         except psycopg.Error:
@@ -101,6 +112,8 @@ class PostgresSession:
     def again(self, error: BaseException) -> Again:
         """What to run again: all that another transaction stood in the way of, or a change that another was before."""
         if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected):
+            return Again.BATCH
+        if isinstance(error, errors.LockNotAvailable) and self._several:
             return Again.BATCH
         if isinstance(error, errors.UniqueViolation):
             return Again.CHANGE
@@ -142,6 +155,7 @@ class PostgresSession:
     def _renew(self) -> None:
         self._connection.close()
         self._use(_open(self._address))
+        self.transaction.forget()
         self.transaction.connection = self._connection
 
     def _use(self, connection: Connection) -> None:

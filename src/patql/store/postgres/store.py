@@ -16,6 +16,7 @@ from patql.store.postgres import schema
 from patql.store.postgres.connection import LONG, PATIENCE, Address, Pool, connect
 from patql.store.postgres.failures import OUTSIDE, fail, translated
 from patql.store.postgres.lane import Lane
+from patql.store.postgres.lists import Lists
 from patql.store.postgres.queries import Queries
 from patql.store.postgres.session import PostgresSession
 from patql.store.postgres.transaction import PostgresTransaction
@@ -86,7 +87,7 @@ class PostgresStore:
 
     def page(self, user: str, listing: Listing, now: float) -> Page:
         """A stretch of the user's active tokens, read in one snapshot."""
-        return self._read(lambda at: at.page(user, listing, now, self._memory), LONG)
+        return self._read(lambda at: at.page(user, listing, now), LONG)
 
     def events(self, user: str | None, after: int, limit: int) -> tuple[Event, ...]:
         """Audit lines about a user, or about all, with ids greater than `after`, ascending."""
@@ -94,7 +95,7 @@ class PostgresStore:
 
     def latest(self, user: str | None, offset: int, limit: int) -> Stretch[Event]:
         """A stretch of the audit lines about a user, or about all, newest first."""
-        return self._read(lambda at: at.latest(user, offset, limit, self._memory), LONG)
+        return self._read(lambda at: at.latest(user, offset, limit), LONG)
 
     def about_tokens(self, user: str, listing: Listing) -> Stretch[Event]:
         """A stretch of the audit lines about a user's tokens, of `model.TOKEN_ACTIONS` alone."""
@@ -106,13 +107,11 @@ class PostgresStore:
 
     def users(self, offset: int, limit: int) -> Stretch[User]:
         """A stretch of all users, by uid."""
-        return self._read(lambda at: at.users(offset, limit, self._memory), LONG)
+        return self._read(lambda at: at.users(offset, limit), LONG)
 
     def entries(self, user: str | None, offset: int, limit: int) -> Stretch[Entry]:
         """A stretch of the tokens of a user, or of all, in whatever state, by id."""
-        return self._read(
-            lambda at: at.entries_of(user, offset, limit, self._memory), LONG
-        )
+        return self._read(lambda at: at.entries_of(user, offset, limit), LONG)
 
     def entry(self, token_id: int) -> Entry | None:
         """The token of that id, in whatever state."""
@@ -157,9 +156,9 @@ class PostgresStore:
         self._pool.run(lambda c: schema.check(c, address))
         return Writer(PostgresSession.open(address))
 
-    def _read(self, ask: Callable[[Queries], T], patience: float = PATIENCE) -> T:
+    def _read(self, ask: Callable[[Lists], T], patience: float = PATIENCE) -> T:
         with translated(self._name):
-            return self._pool.run(lambda c: ask(Queries(c)), patience)
+            return self._pool.run(lambda c: ask(Lists(c, self._memory)), patience)
 
     def _all(self, ask: Callable[[Queries], Iterator[T]]) -> Iterator[T]:
         """What may take long, over a connection of its own."""

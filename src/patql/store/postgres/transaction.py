@@ -63,6 +63,10 @@ class PostgresTransaction(Queries):
         self._was_empty = False
         self._absent.clear()
 
+    def forget(self) -> None:
+        """What was seen in a transaction that came to nothing may never have been."""
+        self._handles.clear()
+
     def user(self, username: str) -> User | None:
         """The user of that name, who stays as they are until the change is made.
 

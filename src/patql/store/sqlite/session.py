@@ -18,8 +18,9 @@ class SqliteSession:
         self.transaction = SqliteTransaction(connection)
         self._begun = self._marked = self.transaction.chain.place
 
-    def begin(self) -> None:
+    def begin(self, *, several: bool = False) -> None:
         """Begin a transaction, with the write lock."""
+        del several
         self.connection.execute("BEGIN IMMEDIATE")
         self.transaction.forget()
         self._begun = self.transaction.chain.place
