@@ -194,6 +194,29 @@ def test_a_row_that_another_holds(
     assert [t.label for t in authority.list("alice")] == ["first", "second", "token-3"]
 
 
+@pytest.mark.parametrize(
+    ("usual", "ours"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")]
+)
+def test_what_is_acknowledged_is_durable(
+    cluster: Cluster, tokens_url: str, usual: str, ours: str
+) -> None:
+    """A server that usually doesn't wait for its disk does for us; one that promises more keeps doing so."""
+    name = tokens_url.rpartition("/")[2]
+    cluster.run(f"ALTER DATABASE {name} SET synchronous_commit = {usual}")
+    try:
+        store = PostgresStore(tokens_url)
+        shown = "SELECT current_setting('synchronous_commit')"
+        assert store.write(lambda _at: _row(store, shown)) == ours
+        store.close()
+    finally:
+        cluster.run(f"ALTER DATABASE {name} RESET synchronous_commit")
+
+
+def _row(store: PostgresStore, query: str) -> object:
+    row = store._writer.session.transaction.row(query)
+    return row[0] if row else None
+
+
 _KILL = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND state LIKE 'idle in transaction%'

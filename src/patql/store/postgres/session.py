@@ -23,6 +23,10 @@ _SETTINGS = {
     # A process that is stopped in the midst of a change must not keep its locks from all others.
     "idle_in_transaction_session_timeout": "3s",
 }
+# What is acknowledged is on a disk, whatever the server's usual way; stronger promises than that stay as they are.
+_DURABLE: LiteralString = """
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit', true) = 'off'
+"""
 _BEGIN: LiteralString = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BRIEF: LiteralString = "SET LOCAL lock_timeout = '100ms'"
 
@@ -168,7 +172,9 @@ class PostgresSession:
 
 
 def _open(address: Address) -> Connection:
-    return connect(address, **_SETTINGS)
+    connection = connect(address, **_SETTINGS)
+    connection.execute(_DURABLE)
+    return connection
 
 
 def _is_unknown(error: psycopg.Error) -> bool:
