@@ -181,9 +181,14 @@ def _tables(cluster: Cluster) -> str:
 @pytest.fixture
 def tokens_url(_tables: str) -> str:
     """The URL of a database with our tables and nothing in them. One after the other, tests use the same: it takes less."""
-    with psycopg.connect(_tables) as connection:
-        connection.execute(_EMPTY)
+    empty(_tables)
     return _tables
+
+
+def empty(url: str) -> None:
+    """Take everything out of our tables in a database."""
+    with psycopg.connect(url) as connection:
+        connection.execute(_EMPTY)
 
 
 def _unprivileged() -> str | None:

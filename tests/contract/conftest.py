@@ -1,9 +1,11 @@
 """Each store that there is, and an authority over it."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.postgres import empty
 
 from patql.authority.authority import Authority
 from patql.authority.ports import TokenStore
@@ -50,3 +52,20 @@ def clock() -> ManualClock:
 def authority(store: TokenStore, clock: ManualClock) -> Authority:
     """An authority over the store."""
     return Authority(store, clock)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def fresh(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
+) -> Callable[[], Authority]:
+    """Opens an authority over an empty store of each kind, a new one each time; who asks closes it."""
+    if request.param == "sqlite":
+        numbers = itertools.count()
+        return lambda: Authority(SqliteStore(tmp_path / f"{next(numbers)}.db"), clock)
+    url: str = request.getfixturevalue("tokens_url")
+
+    def open_emptied() -> Authority:
+        empty(url)
+        return Authority(PostgresStore(url), clock)
+
+    return open_emptied
