@@ -24,6 +24,7 @@ from patql.authority.authority import Authority
 from patql.authority.issue import Wanted
 from patql.authority.listing import Field, Listing, Op
 from patql.authority.model import Token
+from patql.authority.ports import TokenStore
 from patql.kernel.clock import ManualClock
 from patql.store import anchors
 from patql.store.sqlite import SqliteStore
@@ -34,20 +35,27 @@ _PAGE = 500
 
 
 class Paging(RuleBasedStateMachine):
-    """Two stores on one file, as two processes have; a dict is the model."""
+    """Two stores of one database, as two processes have; a dict is the model."""
+
+    folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __init__(self) -> None:
         super().__init__()
+        self.clock = ManualClock(NOW)
+        self.stores = [Authority(store, self.clock) for store in self.opened()]
+        self.model = dict[int, Token]()
+
+    def opened(self) -> list[TokenStore]:
+        """Two stores of one empty database."""
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name) / "tokens.db"
-        self.clock = ManualClock(NOW)
-        self.stores = [Authority(SqliteStore(path), self.clock) for _ in range(2)]
-        self.model = dict[int, Token]()
+        return [SqliteStore(path), SqliteStore(path)]
 
     def teardown(self) -> None:
         for store in self.stores:
             store.close()
-        self.folder.cleanup()
+        if self.folder is not None:
+            self.folder.cleanup()
 
     def active(self) -> tuple[Token, ...]:
         now = self.clock.now()

@@ -64,7 +64,9 @@ def check(connection: Connection, address: Address) -> None:
     done, ours = version(connection, address), len(migrations())
     if done == 0:
         raise PatqlError(
-            Code.UNAVAILABLE, f"there is no token database in {address.name}"
+            Code.UNAVAILABLE,
+            f"there is no token database in {address.name}",
+            hint="make it with `patql init --db …`",
         )
     if done < ours:
         raise PatqlError(

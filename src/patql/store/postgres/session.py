@@ -173,7 +173,11 @@ class PostgresSession:
 
 def _open(address: Address) -> Connection:
     connection = connect(address, **_SETTINGS)
-    connection.execute(_DURABLE)
+    try:
+        connection.execute(_DURABLE)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
