@@ -65,7 +65,7 @@ def test_a_postgres_that_is_away(
 ) -> None:
     """While PostgreSQL is down nobody is let in; when it is back, so is everything that was acknowledged."""
     trouble = LostDatabase(cluster)
-    report = _run(postgres_url, tmp_path, trouble, operations=_OPERATIONS // 3)
+    report = _run(postgres_url, tmp_path, trouble, operations=_OPERATIONS // 5)
     _check(report, reads=False)
 
 
@@ -120,7 +120,8 @@ def _check(report: Report, *, reads: bool = True, unchanged: bool = True) -> Non
         assert Outcome.DONE not in changes, told
     if reads:
         seen = {each.outcome for each in during if each.act is Act.VERIFY}
-        assert seen == {Outcome.DONE, Outcome.REFUSED}, told
+        assert Outcome.DONE in seen, told
+        assert seen <= {Outcome.DONE, Outcome.REFUSED}, told
     first = min(end for _, end in report.troubled)
     done = (each for each in report.history if each.outcome is Outcome.DONE)
     afterwards = {each.act for each in done if each.invoked > first}

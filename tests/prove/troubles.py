@@ -16,7 +16,7 @@ from tests.postgres import Cluster
 from tests.prove.fleet import Server
 
 _LASTS = (0.3, 0.8)  # seconds
-_REST = (0.2, 0.6)
+_REST = (0.4, 1.2)
 
 
 class Trouble(Protocol):
