@@ -76,9 +76,7 @@ def open_api(opened: authority.Authority, settings: Settings) -> "Api":
         categories=settings.scopes,
         guard=settings.token_scope,
     )
-    return Api(
-        opened, provider(settings), openapi, lambda: administration(settings)
-    )
+    return Api(opened, provider(settings), openapi, lambda: administration(settings))
 
 
 def api_from_environment() -> "Api":
