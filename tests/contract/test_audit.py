@@ -138,5 +138,12 @@ def test_a_cut_end_shows_where_a_later_chain_names_it(
     both = sorted([*rewritten, *new], key=lambda line: line.event.writer)
     faults = chain.examine(named, both).faults
     assert faults == (f"line 3 of writer {first} isn't what a later chain says it was",)
+    # Nor does another chain hide that by naming what was put in its place.
+    vouching = chain.Chain()
+    end = rewritten[-1]
+    named_so = [chain.Head(first, 3, end.hash.hex())]
+    forged = vouching.append(replace(end.event, id=99), named_so)
+    both = sorted([*both, forged], key=lambda line: line.event.writer)
+    assert chain.examine([*named, forged.heads or ""], both).faults == faults
     # The newest chain's own end is in nobody's memory but that of whoever wrote its head down.
     assert chain.examine(named, [*old]).faults == ()
