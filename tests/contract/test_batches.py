@@ -171,6 +171,16 @@ def test_the_same_at_once(authority: Authority) -> None:
     assert len(authority.list("alice")) == 1
 
 
+def test_the_same_again_from_who_has_gone(authority: Authority) -> None:
+    """A token that was revoked since it was verified is told no secret that it made before."""
+    root = authority.verify(authority.issue("alice").secret)
+    assert isinstance(root, Granted)
+    authority.issue_many("alice", [Wanted()], acting=root, repeat=_replay())
+    authority.revoke("alice", 1)
+    with pytest.raises(InvalidRequestError, match="Invalid Token"):
+        authority.issue_many("alice", [Wanted()], acting=root, repeat=_replay())
+
+
 def test_what_is_kept_of_an_answer_is_unreadable(
     authority: Authority, store: TokenStore
 ) -> None:

@@ -28,6 +28,7 @@ _SCOPES_AT = len(_UNDER)
 _AFTER = frozenset(b"/?")
 # All that is printable in ASCII but the space, which headers lose at their ends, and `%`, which begins what is encoded.
 _PLAIN = "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_RECALLED = 2_000  # bytes of a URL whose demand is remembered
 _QUOTED = 60  # characters of a gateway's URL that an answer repeats
 
 
@@ -53,19 +54,21 @@ def demands(policy: Policy) -> Callable[[bytes], Demand]:
     """
     levels = policy.levels()
 
-    @lru_cache(maxsize=1024)
     def read(own: bytes) -> Demand:
         text = own[_SCOPES_AT:]
         if own.startswith(_UNDER):
             return _scopes(text, levels)
         return _of_query(text, levels) if text else ""
 
+    recalled = lru_cache(maxsize=1024)(read)
+
     def demand(target: bytes) -> Demand:
+        own = target
         if target.startswith(_UNDER):  # the gateway's own part of it
             end = target.find(b"/", _SCOPES_AT)
-            own = target if end < 0 else target[:end]
-            return read(own.partition(b"?")[0])
-        return read(target)
+            own = (target if end < 0 else target[:end]).partition(b"?")[0]
+        # Others than a gateway's own would fill the memory.
+        return recalled(own) if len(own) <= _RECALLED else read(own)
 
     return demand
 

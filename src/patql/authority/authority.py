@@ -6,6 +6,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
+from patql.authority import acting as acts
 from patql.authority import change, issue, replay, users, verify
 from patql.authority.administration import Administration
 from patql.authority.issue import Wanted
@@ -136,6 +137,7 @@ class Authority:
             lambda at: issue.create(at, user, drafted, acting, self.policy, now),
             repeat,
             tuple[Issued, ...],
+            acting,
         )
 
     def found(self, user: str) -> Issued | None:
@@ -219,7 +221,7 @@ class Authority:
             change.check_all(labels, (token.id for token in renamed), "tokens", ".id")
             return renamed
 
-        return self._once(make, repeat, tuple[Token, ...])
+        return self._once(make, repeat, tuple[Token, ...], acting)
 
     def revoke(
         self,
@@ -263,7 +265,7 @@ class Authority:
             change.check_all(token_ids, revoked, "ids")
             return revoked
 
-        return self._once(make, repeat, tuple[int, ...])
+        return self._once(make, repeat, tuple[int, ...], acting)
 
     def revoke_presented(self, secret: str | bytes | Secret) -> bool:
         """Revoke the token that this is, whosever it is: who has it may (RFC 7009). False where it wasn't good.
@@ -383,12 +385,15 @@ class Authority:
         make: Callable[[Transaction], T],
         asked: Replay | None,
         kind: type[T],
+        acting: Granted | None,
     ) -> T:
         """Run a change, unless it is one that was run not long ago."""
         if asked is None:
             return self._store.write(make)
         now = self._clock.now()
-        text = self._store.write(
-            lambda at: replay.answer(at, asked, now, lambda: replay.encode(make(at)))
-        )
-        return replay.decode(text, kind)
+
+        def answered(at: Transaction) -> bytes:
+            acts.check(at, acting, now)
+            return replay.answer(at, asked, now, lambda: replay.encode(make(at)))
+
+        return replay.decode(self._store.write(answered), kind)

@@ -1,7 +1,8 @@
 """A batch's answer, kept for a while, so that a client whose connection broke can have it again.
 
 The answer holds secrets, so it is kept encrypted. The key comes from the request that is to be repeated, which only its
-sender knows; of it the store gets a digest. When the time is over, the answer is deleted.
+sender knows; of it the store gets a digest. When the time is over, the answer is given no more, and the next batch that is
+kept deletes it.
 """
 
 import os

@@ -196,6 +196,9 @@ def test_guesses_on_the_wire(limited: Limiting, workers: str) -> None:
             other = {"X-Forwarded-For": "198.51.100.7, 198.51.100.8"}
             assert send(served, "GET", path, headers=other).status == 200
         assert send(served, "GET", "/healthz", headers=guessing).status == 429
+        revoking = {**guessing, "Authorization": ""}
+        answer = send(served, "POST", "/oauth/revoke", {}, headers=revoking)
+        assert answer.status == 429
 
 
 @pytest.mark.slow

@@ -220,12 +220,18 @@ def shown(secret: bytes | None) -> str:
     return "-"
 
 
-@lru_cache(maxsize=1024)
 def _shown_path(path: str) -> str:
-    """A path on one line and in one word, without secrets."""
+    """A path on one line and in one word, without secrets; long ones aren't remembered, lest they fill the memory."""
+    return _recalled(path) if len(path) <= _LONGEST_PATH else _cleaned(path)
+
+
+def _cleaned(path: str) -> str:
     if not (path.isascii() and path.isprintable() and " " not in path):
         path = path.encode("unicode_escape").decode("ascii").replace(" ", "\\x20")
     return redact(path)[:_LONGEST_PATH] if len(path) >= _SHORTEST_TOKEN else path
+
+
+_recalled = lru_cache(maxsize=1024)(_cleaned)
 
 
 def _id(given: str) -> str:

@@ -17,6 +17,7 @@ from patql import config
 from patql.api import authorize, headers, problems
 from patql.api.api import Api, Verify
 from patql.api.bodies import limit
+from patql.api.oauth import REVOKE
 from patql.authority.model import Denied, Granted
 from patql.config import Settings
 from patql.faces.http.access_log import AccessLog, request_id, shown, take_over
@@ -173,6 +174,9 @@ class App:
         now = self.desk.now()
         secret = authorize.credential(request.headers)
         standing, too_far = self.desk.limited(client, secret, now)
+        if standing is None and request.path == REVOKE:  # its secret is in the body
+            standing = self.desk.failing(client, now)
+            too_far = standing is not None
         if standing is not None and too_far:
             return _too_many(standing, now)
         heard: list[tuple[Granted | Denied, bytes]] = []

@@ -68,9 +68,8 @@ class Desk:
         """Where somebody who sent a secret stands, and whether that is too far; before the store is asked."""
         if not secret:
             return None, False
-        standing = self.limits.failing(client, now)
+        standing = self.failing(client, now)
         if standing is not None:
-            self.metrics.limited("failures")
             return standing, True
         if not self.limits.counts_requests:
             return None, False
@@ -79,6 +78,13 @@ class Desk:
             self.metrics.limited("requests")
             return standing, True
         return standing, False
+
+    def failing(self, client: str, now: float) -> Standing | None:
+        """Where somebody stands who has presented too many secrets that nobody has; None for any other."""
+        standing = self.limits.failing(client, now)
+        if standing is not None:
+            self.metrics.limited("failures")
+        return standing
 
     def tell(
         self, verdict: Granted | Denied, secret: bytes, client: str, now: float

@@ -11,6 +11,8 @@ UNIX = "unix"
 NOBODY = "-"
 """What stands for that of a peer that has none, since it is gone already."""
 
+_LONGEST = 500  # bytes of X-Forwarded-For whose meaning is remembered
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -39,7 +41,15 @@ class Proxies:
         if not self.trusts(peer):
             return peer
         sent = [value for name, value in headers if name == b"x-forwarded-for"]
-        return self._client(peer, b",".join(sent)) if sent else peer
+        if not sent:
+            return peer
+        said = b",".join(sent)
+        # Longer ones would fill the memory: a client writes what it likes at the left.
+        return (
+            self._client(peer, said)
+            if len(said) <= _LONGEST
+            else self._read(peer, said)
+        )
 
     def _read(self, peer: str, forwarded: bytes) -> str:
         nearest = peer
