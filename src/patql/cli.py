@@ -282,7 +282,7 @@ def _describe_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--db",
         metavar="URL",
-        help="the database, sqlite:///PATH; default: the embedded authority's",
+        help="the database, sqlite:///PATH or postgresql://USER@HOST/NAME; default: the embedded authority's",
     )
 
 

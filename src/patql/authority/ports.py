@@ -216,7 +216,7 @@ class TokenStore(Protocol):
         ...
 
     def use(self, uses: Sequence[Use]) -> None:
-        """Remember when tokens were last used, each at most once a minute, without waiting for another's change."""
+        """Remember when tokens were last used, each at most once a minute, without waiting for whoever changes it."""
         ...
 
     def write(self, change: Callable[[Transaction], T]) -> T:
