@@ -95,6 +95,25 @@ def test_only_so_many_answers_wait_for_their_reader(
     assert len(server.seen) == 100
 
 
+def test_only_so_many_are_under_way(transport: HttpTransport, server: Server) -> None:
+    """More are made ready than may be sent, and wait until there is a place for them."""
+    answers = transport.send([get("hang")] * 40, 4)
+
+    def read() -> None:
+        with pytest.raises(PatqlError):
+            next(answers)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    deadline = time.monotonic() + 10
+    while len(server.seen) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert len(server.seen) == 4
+    transport.cancel()
+    reader.join()
+
+
 def test_closing_the_iterator_gives_up(
     transport: HttpTransport, server: Server
 ) -> None:

@@ -8,6 +8,7 @@ from threading import Thread
 from time import sleep
 
 from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.request import ConsumedRequest
 
 from patql.engine.ports import Took, Watch
 from patql.kernel.errors import PatqlError
@@ -19,6 +20,10 @@ from patql.rest.target import Target, to_response
 
 AHEAD = 4
 """How many answers may wait for their reader, as a multiple of the concurrency."""
+
+READY = 2
+"""How many requests are made ready, as a multiple of the concurrency: where answers come at once, their successors go at
+once, instead of each being made first."""
 
 _LULL = 0.002
 """Seconds for which a reader lets answers gather: woken for each, it holds up the requests that are to be sent next."""
@@ -56,11 +61,12 @@ class LoopThread:
             PatqlError: UNREACHABLE where there was no answer, BAD_RESPONSE where it can't be decoded, CANCELLED.
         """
         room = asyncio.Semaphore(AHEAD * concurrency)
+        places = asyncio.Semaphore(concurrency)
         ahead = enumerate(requests)
         running = self._start(
             inbox,
-            lambda: self._work(ahead, inbox.put, watch, room),
-            min(concurrency, len(requests)),
+            lambda: self._work(ahead, inbox.put, watch, places, room),
+            min(READY * concurrency, len(requests)),
         )
         early: dict[int, Response | Exception] = {}
         try:
@@ -98,8 +104,9 @@ class LoopThread:
                 raise answer
             took(position, answer)
 
+        places = asyncio.Semaphore(concurrency)
         running = self._start(
-            inbox, lambda: self._work(requests, take, watch), concurrency
+            inbox, lambda: self._work(requests, take, watch, places), concurrency
         )
         try:
             running.result()
@@ -149,9 +156,10 @@ class LoopThread:
         ahead: Iterator[tuple[int, Request]],
         take: Callable[[int, Response | Exception], None],
         watch: Watch | None,
+        places: asyncio.Semaphore,
         room: asyncio.Semaphore | None = None,
     ) -> None:
-        """Send one request after the other, as long as there are any."""
+        """Send one request after the other, as long as there are any, each when there is a place under way for it."""
         while True:
             if room is not None:
                 await room.acquire()
@@ -160,18 +168,21 @@ class LoopThread:
             if upcoming is None:
                 return
             position, request = upcoming
-            take(position, await self._answer(request, watch))
+            take(position, await self._answer(request, watch, places))
 
     async def _answer(
-        self, request: Request, watch: Watch | None
+        self, request: Request, watch: Watch | None, places: asyncio.Semaphore
     ) -> Response | Exception:
         try:
             attempts = Attempts(request, self._gate, watch)
             while True:
-                await self._pause(watch)
-                attempts.begin()
-                answer = await self._exchange(request)
-                if attempts.is_over(answer):
+                built = self._built(request)
+                async with places:
+                    await self._pause(watch)
+                    attempts.begin()
+                    answer = await _exchanged(built)
+                    over = attempts.is_over(answer)  # it may say that the next waits
+                if over:
                     break
             answer = attempts.result(answer)
         except Exception as error:  # noqa: BLE001  (raised by the thread that waits)
@@ -180,15 +191,10 @@ class LoopThread:
             return self._target.no_answer(request, answer)
         return answer
 
-    async def _exchange(self, request: Request) -> Response | Exception:
+    def _built(self, request: Request) -> ConsumedRequest:
         if self._client is None:
             self._client = self._target.configure(ClientBuilder(), self._mark).build()
-        built = self._target.build(self._client.request, request).build()
-        try:
-            answer = await built.send()
-            return to_response(answer, await answer.bytes())
-        except Exception as error:  # noqa: BLE001  (judged by whoever asked)
-            return error
+        return self._target.build(self._client.request, request).build()
 
     async def _pause(self, watch: Watch | None) -> None:
         while seconds := self._gate.closed_for(watch):  # noqa: ASYNC110  (time opens it)
@@ -202,6 +208,14 @@ class LoopThread:
     async def _end(self) -> None:
         self._give_up()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _exchanged(request: ConsumedRequest) -> Response | Exception:
+    try:
+        answer = await request.send()
+        return to_response(answer, await answer.bytes())
+    except Exception as error:  # noqa: BLE001  (judged by whoever asked)
+        return error
 
 
 def _make_room(room: asyncio.Semaphore, count: int) -> None:
