@@ -126,40 +126,20 @@ class AccessLog:
         form = self._object if self.is_json else self._line
         piece = ""
         for entry in waiting:
-            piece += form(*entry)
+            piece += form(entry)
             if len(piece) > FULL:
                 self._write(piece.encode())
                 piece = ""
         if piece:
             self._write(piece.encode())
 
-    def _line(
-        self,
-        now: float,
-        client: str,
-        handle: str,
-        method: str,
-        path: str,
-        status: int,
-        size: int,
-        _seconds: float,
-        _request_id: str,
-    ) -> str:
+    def _line(self, entry: _Entry) -> str:
+        now, client, handle, method, path, status, size, _, _ = entry
         time, path = self._time_of(now), _shown_path(path)
         return f"{time} {client} {handle} {method} {path} {status} {size}\n"
 
-    def _object(
-        self,
-        now: float,
-        client: str,
-        handle: str,
-        method: str,
-        path: str,
-        status: int,
-        size: int,
-        seconds: float,
-        request_id: str,
-    ) -> str:
+    def _object(self, entry: _Entry) -> str:
+        now, client, handle, method, path, status, size, seconds, request_id = entry
         line = Line(
             self._time_of(now),
             "error" if status >= 500 else "info",
