@@ -51,7 +51,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 def test_files_that_cannot_grow(tmp_path: Path) -> None:
     """The same where a process may write no further."""
-    _check(_run(_file(tmp_path), tmp_path, GrowthLimit()))
+    _check(_run(_file(tmp_path), tmp_path, GrowthLimit()), unchanged=False)
 
 
 @pytest.mark.parametrize(("fault", "reads"), [("read-only", True), ("error", False)])
