@@ -8,25 +8,26 @@ verdicts, which have a way of their own.
 import asyncio
 import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from time import perf_counter
 
 from patql import config
 from patql.api import authorize, headers, problems
-from patql.api.api import Api, Verify
+from patql.api.api import Api
 from patql.api.bodies import limit
 from patql.api.oauth import REVOKE
-from patql.authority.model import Denied, Granted
 from patql.config import Settings
 from patql.faces.http.access_log import AccessLog, request_id, shown, take_over
 from patql.faces.http.admin import listen as admin_listener
 from patql.faces.http.desk import Desk
 from patql.faces.http.gate import ALWAYS, Gate
+from patql.faces.http.heads import Heads
 from patql.faces.http.host import Host
 from patql.faces.http.limits import Standing
 from patql.faces.http.metrics import Metrics
+from patql.faces.http.visit import Visit
 from patql.faces.http.writes import Writes
 from patql.kernel import asgi
 from patql.kernel.asgi import Message, Receive, Send
@@ -99,6 +100,7 @@ class App:
         if settings.log == "json":
             take_over(self.desk.log)
         self.gate = Gate(self.desk, self._report)
+        self.heads = Heads()
         self.inline = api.authority.inline
         self._writes = Writes(api, self._report)
         self._threads = ThreadPoolExecutor(THREADS, "patql-store")
@@ -143,87 +145,78 @@ class App:
             return False
         return True
 
+    def enter(self, request: Request, client: str) -> tuple[Visit, Response | None]:
+        """A request comes in, from the address of a client; with the answer of one that goes too far."""
+        now = self.desk.now()
+        visit = Visit(self._api.authority, request, client, now)
+        standing, too_far = self.desk.limited(client, visit.secret, now)
+        if standing is None and request.path == REVOKE:  # its secret is in the body
+            standing = self.desk.failing(client, now)
+            too_far = standing is not None
+        visit.standing = standing
+        if standing is not None and too_far:
+            return visit, _too_many(standing, now)
+        return visit, None
+
+    def write(self, visit: Visit, deliver: Callable[[Response], None]) -> None:
+        """Have a request answered that may change something; for a store that is a local file."""
+        self._writes.take(
+            visit.request,
+            visit.verify,
+            lambda response: deliver(self._leave(visit, response)),
+        )
+
+    def note(self, visit: Visit, response: Response) -> None:
+        """Take note of what a request was answered."""
+        request = visit.request
+        if self._api.writes(request):
+            self.desk.metrics.write(response.status)
+        self.desk.note(
+            self._api.template(request.path),
+            visit.now,
+            visit.client,
+            shown(visit.secret),
+            request.method,
+            request.path,
+            response.status,
+            len(response.body),
+            perf_counter() - visit.begun,
+            request_id(request.headers) if self.desk.log.is_json else "",
+        )
+
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
-        begun = perf_counter()
-        method: str = scope["method"]
         path: str = scope["path"]
         request = await asgi.read(scope, receive, path, limit(path))
         if request is None:
             return
         peer = scope["client"]
         client = self.desk.client(peer and peer[0], request.headers)
-        response = await self._response(request, client)
+        visit, refusal = self.enter(request, client)
+        response = refusal or self._leave(visit, await self._response(visit))
         further: Headers = [HSTS] if scope["scheme"] == "https" else []
-        await asgi.respond(send, method, response, further)
-        if self._api.writes(request):
-            self.desk.metrics.write(response.status)
-        self.desk.note(
-            self._api.template(request.path),
-            self.desk.now(),
-            client,
-            shown(authorize.credential(request.headers)),
-            method,
-            request.path,
-            response.status,
-            len(response.body),
-            perf_counter() - begun,
-            request_id(request.headers) if self.desk.log.is_json else "",
+        await asgi.respond(send, request.method, response, further)
+        self.note(visit, response)
+
+    async def _response(self, visit: Visit) -> Response:
+        request, api = visit.request, self._api
+        if self.inline:
+            if api.writes(request):
+                return await self._writes.answer(request, visit.verify)
+            return api.handle(request, self._report, visit.verify)
+        if (asked := api.asks(request)) is not None:
+            await visit.ask(asked)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._threads, api.handle, request, self._report, visit.verify
         )
 
-    async def _response(self, request: Request, client: str) -> Response:
-        now = self.desk.now()
-        secret = authorize.credential(request.headers)
-        standing, too_far = self.desk.limited(client, secret, now)
-        if standing is None and request.path == REVOKE:  # its secret is in the body
-            standing = self.desk.failing(client, now)
-            too_far = standing is not None
-        if standing is not None and too_far:
-            return _too_many(standing, now)
-        heard: list[tuple[Granted | Denied, bytes]] = []
-        verify = await self._verifier(request, heard)
-        if self.inline and self._api.writes(request):
-            response = await self._writes.answer(request, verify)
-        elif self.inline:
-            response = self._api.handle(request, self._report, verify)
-        else:
-            loop = asyncio.get_running_loop()
-            response = await loop.run_in_executor(
-                self._threads, self._api.handle, request, self._report, verify
-            )
-        for verdict, presented in heard:
-            self.desk.tell(verdict, presented, client, now)
-        if standing is None:
+    def _leave(self, visit: Visit, response: Response) -> Response:
+        for verdict, presented in visit.heard:
+            self.desk.tell(verdict, presented, visit.client, visit.now)
+        if visit.standing is None:
             return response
-        return Response(
-            response.status,
-            [*response.headers, *_pairs(standing.lines())],
-            response.body,
-        )
-
-    async def _verifier(
-        self, request: Request, heard: list[tuple[Granted | Denied, bytes]]
-    ) -> Verify:
-        """What gives the API its verdicts; each is added to `heard`."""
-        authority = self._api.authority
-        known: Granted | Denied | PatqlError | None = None
-        asked = None if self.inline else self._api.asks(request)
-        if asked is not None:
-            try:
-                known = await authority.verify_async(*asked)
-            except PatqlError as error:
-                known = error
-
-        def verify(secret: bytes, needs: Sequence[str]) -> Granted | Denied:
-            if isinstance(known, PatqlError):
-                raise known
-            if known is not None and asked == (secret, needs):
-                verdict = known
-            else:
-                verdict = authority.verify(secret, needs)
-            heard.append((verdict, secret))
-            return verdict
-
-        return verify
+        lines = _pairs(visit.standing.lines())
+        return Response(response.status, [*response.headers, *lines], response.body)
 
     async def _authorize(self, target: bytes, scope: Message, send: Send) -> None:
         peer, sent = scope["client"], scope["headers"]

@@ -1,4 +1,4 @@
-"""The connection: uvicorn's, but for three things.
+"""The connection: uvicorn's, but for four things.
 
 What it refuses by itself is refused as the API does, and heads end. A head is a request's line and headers. The parser
 puts one together piece by piece, which takes time that grows with the square of its length, and does so for anyone: so one
@@ -7,6 +7,9 @@ that doesn't end is refused while it is short.
 `/authorize` is answered where its request has been read, in the parser's own callback, with one write: no task, no scope,
 no events. Whatever is odd about a request (a body, others that wait, a client that reads too slowly) is left to uvicorn
 and the application, which answer the same.
+
+So is a request that changes one thing: it is handed to the thread that writes as soon as it has been read, and answered
+with one write. What its client sends meanwhile waits.
 
 A worker that is told to go goes on listening to the connections that it has for a moment: a client may have sent a request
 before it could know.
@@ -24,12 +27,15 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from patql.api import authorize, headers, problems
+from patql.api import authorize, bodies, headers, problems
+from patql.api.api import WRITES
+from patql.api.routes import PREFIXES
 from patql.faces.http.app import HSTS, App
 from patql.faces.http.gate import Question
 from patql.faces.http.proxies import UNIX
+from patql.faces.http.visit import Visit
 from patql.kernel.errors import Problem
-from patql.kernel.http import Headers
+from patql.kernel.http import Headers, Request, Response
 
 HEAD_LIMIT = 64 * 1024
 """How long a head may be, in bytes, beyond the piece that it begins in."""
@@ -39,6 +45,7 @@ LINGER = 1.0
 _HSTS = b"%b: %b\r\n" % HSTS
 _CLOSE = b"connection: close\r\n\r\n"
 _END = b"\r\n"
+_VERSIONED = tuple(f"{prefix}/".encode() for prefix in PREFIXES)
 
 
 class Protocol(HttpToolsProtocol):
@@ -47,6 +54,12 @@ class Protocol(HttpToolsProtocol):
     _in_head = False
     _head = 0
     _is_quick = False
+    _change: tuple[str, str, str] | None = None
+    _body = b""
+    _is_complete = False
+    _keeps = False
+    _visit: Visit | None = None
+    _held = b""
     _is_at_rest = True
     _begun = 0
     _asked: Question | None = None
@@ -65,6 +78,7 @@ class Protocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         app = cast("object", config.loaded_app)
+        self._site = app if isinstance(app, App) else None
         self._desk = app.desk if isinstance(app, App) else None
         self._gate = app.gate if isinstance(app, App) and app.inline else None
 
@@ -86,15 +100,24 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a piece of what a client sends."""
+        if self._visit is not None:
+            self._held += data
+            self.flow.pause_reading()
+            return
         if self._is_at_rest:
             self._take_from_the_beginning(data)
         elif self._in_head:
             self._take_more_of_a_head(data)
         else:
             super().data_received(data)
+        if self._is_complete:
+            self._enter()
 
     def on_message_begin(self) -> None:
         """A request begins: each has a head of its own, in a list of its own."""
+        if self._is_complete:  # and came with one that was to be answered before
+            self._leave_to_application()
+            super().on_message_complete()
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -108,13 +131,23 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head has ended."""
         self._in_head = False
-        if authorize.is_meant(self.url) and self._is_plain():
-            self._is_quick = True
-        else:
-            self._leave_to_application()
+        if self._is_plain():
+            if authorize.is_meant(self.url):
+                self._is_quick = True
+                return
+            self._change = self._as_change()
+            if self._change is not None:
+                return
+        self._leave_to_application()
 
     def on_body(self, body: bytes) -> None:
-        """It has a body."""
+        """It has a body, of which this is a piece."""
+        if self._change is not None:
+            self._body += body
+            if len(self._body) <= bodies.LIMIT:
+                return
+            self._leave_to_application()
+            return
         if self._is_quick:
             self._is_quick = False
             self._leave_to_application()
@@ -124,6 +157,9 @@ class Protocol(HttpToolsProtocol):
         """It has ended."""
         if self._is_quick:
             self._answer()
+        elif self._change is not None:
+            self._keeps = self._stays(self.headers)
+            self._is_complete = True
         else:
             super().on_message_complete()
 
@@ -152,16 +188,66 @@ class Protocol(HttpToolsProtocol):
             and b"#" not in self.url
         )
 
+    def _as_change(self) -> tuple[str, str, str] | None:
+        """The method, path and query of a request that changes one thing; None for any other."""
+        method = self.parser.get_method().decode("ascii")
+        if method not in WRITES or not self.url.startswith(_VERSIONED):
+            return None
+        path, _, query = self.url.decode("latin-1").partition("?")
+        if not path.isascii() or "%" in path or bodies.limit(path) > bodies.LIMIT:
+            return None
+        return method, path, query
+
     def _leave_to_application(self) -> None:
-        """Let uvicorn take the request from where it begins."""
+        """Let uvicorn take the request from where it begins, with what has come of its body."""
         url, sent, expects = self.url, self.headers, self.expect_100_continue
+        body, self._body, self._change = self._body, b"", None
         super().on_message_begin()
         self.url = url
         self.headers.extend(sent)
         self.expect_100_continue = expects
         super().on_headers_complete()
-        if self._is_leaving and self.cycle is not None:
-            self.cycle.keep_alive = False
+        if self.cycle is not None:
+            if self._is_complete:  # the parser is at the next one
+                self._is_complete = False
+                self.cycle.keep_alive = self._keeps
+            if self._is_leaving:
+                self.cycle.keep_alive = False
+        if body:
+            super().on_body(body)
+
+    def _enter(self) -> None:
+        """A request that changes something has come, whole and alone."""
+        change, body, self._body = self._change, self._body, b""
+        self._is_complete, self._change = False, None
+        desk, site, sent = self._desk, self._site, self.headers
+        if change is None or desk is None or site is None:
+            return
+        if self.transport.is_closing():
+            return
+        client = self._stranger or desk.client(self._peer, sent)
+        visit, refusal = site.enter(Request(*change, sent, body), client)
+        self._visit = visit
+        if refusal is None:
+            site.write(visit, self._deliver)
+        else:
+            self._deliver(refusal)
+
+    def _deliver(self, response: Response) -> None:
+        visit, self._visit = self._visit, None
+        site, transport = self._site, self.transport
+        if visit is None or site is None:
+            return
+        if not transport.is_closing():
+            head = site.heads.of(response, self.server_state.default_headers)
+            keeps = self._keeps and not self._is_leaving
+            self._send(head, response.body, keeps=keeps)
+            self._is_at_rest = keeps
+        site.note(visit, response)
+        if self._held and not transport.is_closing():
+            held, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.data_received(held)
 
     def _take_from_the_beginning(self, data: bytes) -> None:
         """Take what begins with a request: often one that has been read before, byte for byte, and nothing else."""
@@ -193,31 +279,34 @@ class Protocol(HttpToolsProtocol):
         sent = self.headers
         method = self.parser.get_method().decode("ascii")
         question = self._gate.read(self.url, sent, method)
-        keeps = self._keeps(sent)
+        keeps = self._stays(sent)
         self._reply(question, keeps=keeps)
         if keeps:
             self._is_at_rest = True
             self._asked = question
 
     def _reply(self, question: Question, *, keeps: bool) -> None:
-        gate, desk, transport = self._gate, self._desk, self.transport
+        gate, desk = self._gate, self._desk
         if gate is None or desk is None:
             return
         client = self._stranger or desk.client(self._peer, question.headers)
         answer = gate.answer(question, client)
         head = gate.head(answer.status, self.server_state.default_headers)
+        self._send(head + answer.lines, keeps=keeps)
+
+    def _send(self, head: bytes, body: bytes = b"", *, keeps: bool) -> None:
         if self.scheme == "https":
             head += _HSTS
         if not keeps:
-            transport.write(head + answer.lines + _CLOSE)
-            transport.close()
+            self.transport.write(head + _CLOSE + body)
+            self.transport.close()
             return
-        transport.write(head + answer.lines + _END)
+        self.transport.write(head + _END + body)
         self._answered = self.loop.time()
         if self._idle is None:
             self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
 
-    def _keeps(self, sent: Headers) -> bool:
+    def _stays(self, sent: Headers) -> bool:
         """Whether the connection stays: as uvicorn has it, never one of HTTP 1.0, even if that asks for it."""
         if self._is_leaving or not self.parser.should_keep_alive():
             return False
@@ -232,8 +321,11 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         quiet = self.loop.time() - self._answered
-        is_busy = self._in_head or (
-            self.cycle is not None and not self.cycle.response_complete
+        is_busy = (
+            self._in_head
+            or self._change is not None
+            or self._visit is not None
+            or (self.cycle is not None and not self.cycle.response_complete)
         )
         left = self.timeout_keep_alive if is_busy else self.timeout_keep_alive - quiet
         if left <= 0:
@@ -244,6 +336,8 @@ class Protocol(HttpToolsProtocol):
 
     def _leave(self) -> None:
         """Close the connection, unless it has brought something that is under way."""
+        if self._visit is not None:  # whose answer will close it
+            return
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
         else:

@@ -6,8 +6,9 @@ is more than the request itself costs.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Thread
 
 import msgspec
 
@@ -18,10 +19,10 @@ TOGETHER = 64
 """How many requests are answered together at most."""
 
 
-class _Write(msgspec.Struct):
+class _Write(msgspec.Struct, frozen=True, gc=False):
     request: Request
     verify: Verify
-    answer: asyncio.Future[Response]
+    deliver: Callable[[Response], None]
 
 
 class Writes:
@@ -36,33 +37,45 @@ class Writes:
         self._api = api
         self._report = report
         self._waiting = deque[_Write]()
-        self._thread = ThreadPoolExecutor(1, "patql-write")
+        self._begun = SimpleQueue[asyncio.AbstractEventLoop | None]()
+        self._thread = Thread(target=self._work, name="patql-write", daemon=True)
+        self._thread.start()
         self._busy = False
 
-    async def answer(self, request: Request, verify: Verify) -> Response:
-        """The answer, once what it says has happened is durable."""
-        loop = asyncio.get_running_loop()
-        write = _Write(request, verify, loop.create_future())
-        self._waiting.append(write)
+    def take(
+        self, request: Request, verify: Verify, deliver: Callable[[Response], None]
+    ) -> None:
+        """Take a request, on the event loop; its answer is delivered there once what it says has happened is durable."""
+        self._waiting.append(_Write(request, verify, deliver))
         if not self._busy:
             self._busy = True
             # Not at once: more may have arrived with this one.
-            loop.call_soon(self._start, loop)
-        return await write.answer
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._begun.put, loop)
+
+    async def answer(self, request: Request, verify: Verify) -> Response:
+        """The answer, once what it says has happened is durable."""
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def deliver(response: Response) -> None:
+            if not answered.done():  # its client has gone
+                answered.set_result(response)
+
+        self.take(request, verify, deliver)
+        return await answered
 
     def close(self) -> None:
         """Finish what was begun."""
-        self._thread.shutdown()
+        self._begun.put(None)
+        self._thread.join()
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._thread.submit(self._run, loop)
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        count = min(len(self._waiting), TOGETHER)
-        batch = [self._waiting.popleft() for _ in range(count)]
-        requests = [(write.request, write.verify) for write in batch]
-        responses = self._api.handle_together(requests, self._report)
-        loop.call_soon_threadsafe(self._deliver, loop, batch, responses)
+    def _work(self) -> None:
+        while (loop := self._begun.get()) is not None:
+            count = min(len(self._waiting), TOGETHER)
+            batch = [self._waiting.popleft() for _ in range(count)]
+            requests = [(write.request, write.verify) for write in batch]
+            responses = self._api.handle_together(requests, self._report)
+            loop.call_soon_threadsafe(self._deliver, loop, batch, responses)
 
     def _deliver(
         self,
@@ -71,8 +84,7 @@ class Writes:
         responses: Sequence[Response],
     ) -> None:
         for write, response in zip(batch, responses, strict=True):
-            if not write.answer.done():  # its client has gone
-                write.answer.set_result(response)
+            write.deliver(response)
         self._busy = bool(self._waiting)
         if self._busy:
-            loop.call_soon(self._start, loop)
+            loop.call_soon(self._begun.put, loop)

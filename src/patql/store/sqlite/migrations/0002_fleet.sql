@@ -1,8 +1,8 @@
 ALTER TABLE user ADD COLUMN suspended_at INTEGER;
 ALTER TABLE user ADD COLUMN removed_at INTEGER;
 
--- The descendants of a token.
-CREATE INDEX token_parent ON token (parent) WHERE parent IS NOT NULL;
+-- The descendants of a token; by id, so that those of one parent are added at the index's end, not all over it.
+CREATE INDEX token_parent ON token (parent, id) WHERE parent IS NOT NULL;
 
 -- Apart from tokens, so that nobody who revokes one waits for it.
 CREATE TABLE token_use (
