@@ -22,6 +22,7 @@ import yaml
 
 from patql import cli
 from patql.__main__ import main as entry
+from patql.cli import docs, query
 from patql.compose import Authority
 from patql.config import SETTINGS
 from patql.faces.console.deliver import PARQUET
@@ -102,8 +103,8 @@ def test_a_command_line(
 
 def test_the_options_are_the_formats_there_are() -> None:
     """They are written out, so that nothing is imported for them."""
-    assert (*FORMATS, PARQUET) == cli.FORMATS
-    assert set(PAGES) == set(cli.PAGES)
+    assert (*FORMATS, PARQUET) == query.FORMATS
+    assert set(PAGES) == set(docs.PAGES)
 
 
 @pytest.mark.usefixtures("as_before")
