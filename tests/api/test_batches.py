@@ -123,6 +123,19 @@ def test_a_token_that_was_revoked_repeats_nothing(
     assert client.send("POST", BATCH, CREATE, keyed()).status == 401
 
 
+def test_a_batch_that_revokes_its_own_token(
+    client: Client, holder: Callable[[str], Client], authority: Authority
+) -> None:
+    """Its answer comes once: from then on the token is refused, by the same key too, and all of the batch is done."""
+    own = holder("*")
+    ids = [token.id for token in authority.list("alice")]
+    revoked = own.send("DELETE", BATCH, {"ids": ids}, keyed())
+    assert msgspec.json.decode(revoked.body) == {"revoked": ids}
+    assert own.send("DELETE", BATCH, {"ids": ids}, keyed()).status == 401
+    assert authority.list("alice") == ()
+    assert client.send("GET", "/v4/profile").status == 401
+
+
 def test_what_failed_is_not_kept(client: Client, authority: Authority) -> None:
     """A request that was refused can be sent again under its key, corrected."""
     wrong = client.send("DELETE", BATCH, {"ids": [2]}, keyed())
