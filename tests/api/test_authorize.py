@@ -80,6 +80,10 @@ def test_required(target: bytes, required: str) -> None:
         b"/authorize/linodes:read_only\xff/x",
         b"/authorize/linodes:read_only%ff/x",
         b"/authorize/client/path",
+        # A fragment is never sent to a server (RFC 9112, section 3.2): what looks like one is a part of the URL.
+        b"/authorize?#scope=linodes:read_only",
+        b"/authorize?scope=linodes:read_only#x",
+        b"/authorize/linodes:read_only#x/y",
     ],
 )
 def test_nobody_passes_where_the_demand_cant_be_read(target: bytes) -> None:
