@@ -1,12 +1,18 @@
 """Several changes as one transaction, whose end is what makes them true."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 
+from patql.authority import users
 from patql.authority.authority import Authority
-from patql.authority.ports import TokenStore
+from patql.authority.model import Role
+from patql.authority.ports import TokenStore, Transaction, UndoneError
+from patql.kernel.clock import ManualClock
 from patql.kernel.errors import InvalidRequestError
+
+NOW = 1_800_000_000
 
 
 class OtherError(Exception):
@@ -41,6 +47,34 @@ def test_one_that_fails(authority: Authority) -> None:
     assert [token.id for token in authority.list("alice")] == [1, 2]
     report = authority.admin.examine()
     assert (report.lines, report.faults) == (3, ())
+
+
+def test_one_that_fails_midway(store: TokenStore) -> None:
+    """A change that raises after it has written leaves nothing behind, and all others are made, here or by themselves."""
+
+    def fail(at: Transaction) -> None:
+        users.add(at, "never", role=Role.USER, now=NOW)
+        raise OtherError
+
+    def add(name: str) -> None:
+        store.write(lambda at: users.add(at, name, role=Role.USER, now=NOW))
+
+    def work() -> None:
+        add("alice")
+        with pytest.raises((OtherError, UndoneError)):
+            store.write(fail)
+        with suppress(UndoneError):
+            add("bob")
+
+    try:
+        with store.together():
+            work()
+    except UndoneError:
+        assert store.is_empty()
+        work()
+    assert [user.username for user in store.users(0, 9).rows] == ["alice", "bob"]
+    report = Authority(store, ManualClock(NOW)).admin.examine()
+    assert (report.lines, len(report.heads), report.faults) == (2, 1, ())
 
 
 def test_nothing_of_a_block_that_raises(authority: Authority) -> None:

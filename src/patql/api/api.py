@@ -20,6 +20,7 @@ from patql.api.routes import (
 from patql.api.tokens import Tokens
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
+from patql.authority.ports import UndoneError
 from patql.catalog.document import Provider
 from patql.kernel.errors import Code, InvalidRequestError, PatqlError, Problem
 from patql.kernel.http import Headers, Request, Response
@@ -117,6 +118,8 @@ class Api:
         try:
             with self.authority.together():
                 return [self.handle(one, report, verify) for one, verify in requests]
+        except UndoneError:
+            return [self.handle(one, report, verify) for one, verify in requests]
         except Exception as error:  # noqa: BLE001  (nothing of any of them was kept)
             return [_failure(error, report)] * len(requests)
 
@@ -264,7 +267,7 @@ def _without_operation(method: str, allow: bytes) -> Response:
 
 def _failure(error: Exception, report: Report | None) -> Response:
     """What is told of an error that nobody expected here: of ours, that there was one."""
-    if report is not None:
+    if report is not None and not isinstance(error, UndoneError):
         report(error)
     if not isinstance(error, PatqlError):
         error = PatqlError(Code.INTERNAL, problems.INTERNAL)

@@ -117,12 +117,16 @@ def label(members: dict[str, object], problems: list[Problem]) -> str | None:
 
 def _check_media_type(request: Request) -> None:
     for name, value in request.headers:
-        media_type = value.partition(b";")[0].strip().lower()
-        if (name == b"content-type" and media_type != _MEDIA_TYPE) or (
-            name == b"content-encoding" and media_type != b"identity"
+        if (name == b"content-type" and _type(value) != _MEDIA_TYPE) or (
+            name == b"content-encoding" and _type(value) != b"identity"
         ):
             reason = "The body must be application/json, and not compressed"
             raise InvalidRequestError(Problem(reason), code=Code.MEDIA_TYPE)
+
+
+def _type(value: bytes) -> bytes:
+    """A header's value without its parameters."""
+    return value.partition(b";")[0].strip().lower()
 
 
 def _text(

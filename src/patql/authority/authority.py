@@ -215,13 +215,14 @@ class Authority:
         if problems:
             raise InvalidRequestError(*problems)
         now = self._clock.now()
-
-        def make(at: Transaction) -> tuple[Token, ...]:
-            renamed = change.rename(at, user, labels, acting, now)
-            change.check_all(labels, (token.id for token in renamed), "tokens", ".id")
-            return renamed
-
-        return self._once(make, repeat, tuple[Token, ...], acting)
+        return self._once(
+            lambda at: change.rename(
+                at, user, labels, acting, now, every="tokens[{}].id"
+            ),
+            repeat,
+            tuple[Token, ...],
+            acting,
+        )
 
     def revoke(
         self,
@@ -259,13 +260,14 @@ class Authority:
             InvalidRequestError: NOT_FOUND where there is no such token; a field is named as in `ids[3]`.
         """
         now = self._clock.now()
-
-        def make(at: Transaction) -> tuple[int, ...]:
-            revoked = change.revoke(at, user, token_ids, acting, now, cascade=cascade)
-            change.check_all(token_ids, revoked, "ids")
-            return revoked
-
-        return self._once(make, repeat, tuple[int, ...], acting)
+        return self._once(
+            lambda at: change.revoke(
+                at, user, token_ids, acting, now, cascade=cascade, every="ids[{}]"
+            ),
+            repeat,
+            tuple[int, ...],
+            acting,
+        )
 
     def revoke_presented(self, secret: str | bytes | Secret) -> bool:
         """Revoke the token that this is, whosever it is: who has it may (RFC 7009). False where it wasn't good.
@@ -361,7 +363,8 @@ class Authority:
         """Changes that this thread makes inside become durable together, at the end, and none before.
 
         Their methods return before; who is told of them only afterwards is told the truth. What the end raises,
-        PatqlError UNAVAILABLE where the store can't be used, says that nothing of any of them was kept.
+        PatqlError UNAVAILABLE where the store can't be used, says that nothing of any of them was kept; UndoneError
+        that each is still to be made by itself, since one failed midway.
         """
         return self._store.together()
 

@@ -19,10 +19,14 @@ def rename(
     labels: Mapping[int, str],
     acting: Granted | None,
     now: float,
+    *,
+    every: str | None = None,
 ) -> tuple[Token, ...]:
-    """Give the user's active tokens of those ids other labels; the others are passed over."""
+    """Give the user's active tokens of those ids other labels; the others are passed over, or refused as by `revoke`."""
     acts.check(at, acting, now)
     found = _active(at, user, tuple(labels), now)
+    if every is not None:
+        _check_every(labels, found, every)
     at.rename({entry.token.id: labels[entry.token.id] for entry in found})
     at.audit(
         [
@@ -48,6 +52,7 @@ def revoke(
     now: float,
     *,
     cascade: bool = False,
+    every: str | None = None,
 ) -> tuple[int, ...]:
     """Revoke the user's active tokens of those ids; the others are passed over.
 
@@ -58,9 +63,15 @@ def revoke(
         acting: who revokes.
         now: the instant.
         cascade: also all tokens that were created with one of them, with one of those, and so on.
+        every: the name by which a refusal calls the one at a place, `ids[{}]`; where it is omitted, none is refused.
+
+    Raises:
+        InvalidRequestError: INVALID_TOKEN; NOT_FOUND, naming each that isn't there, before anything is changed.
     """
     acts.check(at, acting, now)
     found = _active(at, user, token_ids, now)
+    if every is not None:
+        _check_every(token_ids, found, every)
     return strike(at, found, acting, now, cascade=cascade)
 
 
@@ -98,17 +109,10 @@ def strike(
     return tuple(struck)
 
 
-def check_all(
-    asked: Iterable[int], done: Iterable[int], field: str, suffix: str = ""
-) -> None:
-    """Refuse a batch of which something was passed over.
-
-    Raises:
-        InvalidRequestError: NOT_FOUND, naming each.
-    """
-    there = set(done)
+def _check_every(asked: Iterable[int], found: Iterable[Entry], name: str) -> None:
+    there = {entry.token.id for entry in found}
     problems = [
-        Problem(NOT_FOUND, f"{field}[{number}]{suffix}")
+        Problem(NOT_FOUND, name.format(number))
         for number, token_id in enumerate(asked)
         if token_id not in there
     ]

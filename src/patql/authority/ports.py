@@ -60,6 +60,10 @@ class Sealed(msgspec.Struct, frozen=True):
     until: int
 
 
+class UndoneError(Exception):
+    """What was done together is undone, since one change failed midway; each is still to be made by itself."""
+
+
 class Transaction(Protocol):
     """The store as one change sees it: alone as far as the rows that it looked at go, and all or nothing."""
 
@@ -231,6 +235,9 @@ class TokenStore(Protocol):
         """Changes that this thread writes inside are one transaction, which ends with the block.
 
         A change that raises is undone alone. Where the block raises, or the transaction fails, nothing is kept of any.
+
+        Raises:
+            UndoneError: at the end, where a change failed midway and couldn't be undone alone.
         """
         ...
 

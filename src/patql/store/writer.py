@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from patql.authority.ports import UndoneError
 from patql.kernel.errors import Code, PatqlError
 
 T = TypeVar("T")
@@ -38,8 +39,8 @@ class Session(Protocol[At]):
     transaction: At
     """What changes get to see."""
 
-    def begin(self, *, several: bool = False) -> None:
-        """Begin a transaction, for several changes that can as well be run one by one, or for one that can't."""
+    def begin(self, *, several: bool = False, together: bool = False) -> None:
+        """Begin a transaction: for one change, for several that can as well be run one by one, or for one after another."""
         ...
 
     def mark(self) -> None:
@@ -51,7 +52,11 @@ class Session(Protocol[At]):
         ...
 
     def undo(self) -> bool:
-        """Undo what the change since the mark did; False where only the whole transaction can be undone."""
+        """Undo what the change since the mark did; False where the whole transaction is undone, or has to be.
+
+        Raises:
+            UndoneError: where the other changes of the transaction are to be made by themselves.
+        """
         ...
 
     def commit(self) -> None:
@@ -124,7 +129,7 @@ class Writer(Generic[At]):
             raise group.lost
         try:
             if not group.begun:
-                self.session.begin()
+                self.session.begin(together=True)
                 group.begun = True
             self._attempt(job)
         except BaseException as error:
@@ -150,6 +155,11 @@ class Writer(Generic[At]):
         """Run a batch until it meets no other transaction that stands in its way; then one change after another."""
         try:
             self._commit(batch)
+        except UndoneError:
+            self.session.rollback()
+            for job in batch:
+                self._settle([job])
+            return
         except BaseException as error:
             self.session.rollback()
             if attempt >= _ATTEMPTS or self.session.again(error) is not Again.BATCH:

@@ -1,14 +1,18 @@
 """Writes that wait for the disk: answered together, by one flush, and all told when it fails."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from patql.api.api import Api
+from patql.authority import issue
 from patql.authority.authority import Authority
+from patql.authority.issue import Draft
+from patql.authority.ports import Transaction
 from patql.catalog.load import builtin
 from patql.faces.http.writes import TOGETHER, Writes
 from patql.kernel.clock import ManualClock
@@ -106,6 +110,30 @@ def test_a_refusal_among_them(
     answers = answered(api, reported, good, bad, good, good, gone=3)
     assert [a and a.status for a in answers] == [200, 400, 200, None]
     assert len(api.authority.list("alice")) == 4
+
+
+def test_a_mistake_among_them(
+    api: Api,
+    root: Secret,
+    reported: list[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that fails after it has written something leaves nothing behind, and takes nobody along; it is told of once."""
+    create = issue.create
+
+    def fail(at: Transaction, user: str, wanted: Sequence[Draft], *rest: Any) -> Any:  # noqa: ANN401
+        made = create(at, user, wanted, *rest)
+        if wanted[0].label == "odd":
+            raise ZeroDivisionError
+        return made
+
+    monkeypatch.setattr(issue, "create", fail)
+    good, odd = asked(root), asked(root, b'{"label":"odd"}')
+    answers = answered(api, reported, good, odd, good)
+    assert [a and a.status for a in answers] == [200, 500, 200]
+    assert [type(error) for error in reported] == [ZeroDivisionError]
+    assert [token.label for token in api.authority.list("alice")][1:] == ["x", "x"]
+    assert api.authority.admin.examine().faults == ()
 
 
 def test_a_flush_that_fails(

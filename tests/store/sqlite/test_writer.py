@@ -73,6 +73,11 @@ def _fail(at: Transaction) -> str:
     raise ZeroDivisionError
 
 
+def _refuse(at: Transaction) -> str:
+    assert at.user("nobody") is None
+    raise ZeroDivisionError
+
+
 def _together(
     writer: Writer[SqliteTransaction], changes: list[Callable[[Transaction], str]]
 ) -> list[str | Exception]:
@@ -133,7 +138,7 @@ def test_a_failing_commit_fails_all(
 ) -> None:
     """Where the commit fails, nothing that the batch told is so, refusals included; the writer goes on afterwards."""
     commits.refused = True
-    outcomes = _together(writer, [_add("a"), _fail, _add("b")])
+    outcomes = _together(writer, [_add("a"), _refuse, _add("b")])
     assert [type(outcome) for outcome in outcomes] == [apsw.ConstraintError] * 3
     assert _users(connection) == set()
     commits.refused = False

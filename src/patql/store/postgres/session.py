@@ -47,13 +47,14 @@ class PostgresSession:
         """A session over a new connection."""
         return cls(address, _open(address))
 
-    def begin(self, *, several: bool = False) -> None:
+    def begin(self, *, several: bool = False, together: bool = False) -> None:
         """Begin a transaction, over a new connection where the last one broke meanwhile.
 
         Several changes lock rows in the order in which they happen to come, so two batches may well wait for each
         other, and PostgreSQL finds that out after a second. So they wait for a moment only, and are then run one by
         one: one change locks in an order that is every change's.
         """
+        del together  # any change can be undone
         statement = f"{_BEGIN}; {_BRIEF}" if several else _BEGIN
         self._several = several
         try:

@@ -55,7 +55,7 @@ class SqliteStore:
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
-        try:  # here and for a user, once for each request: `translated` costs as much as half a look
+        try:  # here and for a user and a change, once for each request: `translated` costs as much as half a look
             return (self._thread.queries or self._open_reads()).find(handle)
         except OUTSIDE as error:
             fail(error, self._path)
@@ -151,8 +151,10 @@ class SqliteStore:
 
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change as one transaction, together with those of other threads that wait."""
-        with translated(self._path):
+        try:
             return self._writer.run(change)
+        except OUTSIDE as error:
+            fail(error, self._path)
 
     def close(self) -> None:
         """Close every connection."""

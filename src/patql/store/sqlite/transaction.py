@@ -39,10 +39,21 @@ class SqliteTransaction(Queries):
         self.chain = Chain()
         self._last_token: int | None = None
         self._last_event: int | None = None
+        self._seen = dict[str, User]()
 
     def forget(self) -> None:
-        """What was read of the database holds no more: a transaction begins, or a change was undone."""
+        """What was read of the database holds no more: a transaction begins, or a change failed."""
         self._last_token = self._last_event = None
+        self._seen.clear()
+
+    def user(self, username: str) -> User | None:
+        """The user of that name; looked up once, unless a user was changed since."""
+        user = self._seen.get(username)
+        if user is None:
+            user = super().user(username)
+            if user is not None:
+                self._seen[username] = user
+        return user
 
     def add_user(
         self, username: str, email: str, role: Role, *, restricted: bool, at: int
@@ -57,6 +68,7 @@ class SqliteTransaction(Queries):
 
     def change_user(self, user: User) -> None:
         """Give the user of that uid another email, role, and instants of suspension and removal."""
+        self._seen.clear()
         self.connection.execute(
             "UPDATE user SET email = ?, role = ?, suspended_at = ?, removed_at = ? WHERE uid = ?",
             (
