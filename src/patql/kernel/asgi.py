@@ -27,10 +27,13 @@ async def read(
     """
     method: str = scope["method"]
     body = await _body(receive, longest) if method in _BODIED else b""
-    if body is None:
-        return None
+    return None if body is None else unread(scope, path, body)
+
+
+def unread(scope: Message, path: str, body: bytes = b"") -> Request:
+    """A request of whose body that much has been read."""
     query = scope["query_string"].decode("latin-1")
-    return Request(method, path, query, scope["headers"], body)
+    return Request(scope["method"], path, query, scope["headers"], body)
 
 
 async def respond(

@@ -111,6 +111,25 @@ def test_many_at_once(ada: Client, authority: Authority) -> None:
     assert len(authority.list("ada")) == 1000
 
 
+@pytest.mark.parametrize("local", [True, False])
+def test_what_a_stranger_sends_many_by_is_not_read(tmp_path: Path, local: bool) -> None:
+    """A batch may be long; without a good token nothing of it is taken in, wherever the tokens are kept."""
+    with Observed(tmp_path / "own.db") as authority:
+        authority.local = local
+        app = patql.asgi(authority, identify)
+        for scopes, status in ((None, 401), ("account:read_only", 401), ("*", 200)):
+            sent = {"authorization": "Bearer pql_mistyped", **JSON}
+            if scopes is not None:
+                secret = authority.issue("ada", scopes=scopes).secret.reveal()
+                sent["authorization"] = f"Bearer {secret}"
+            scope = {**connection("http", "/v4/patql/batch", sent), "method": "POST"}
+            whole = {"type": "http.request", "body": b'{"tokens":[{}]}'}
+            start, _ = talk(app, scope, *([whole] if status == 200 else []))
+            assert start["status"] == status
+        answer = Client(app, **JSON).send("POST", "/v4/patql/batch", {})
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
 @pytest.mark.parametrize(
     ("may", "wanted", "status", "told"),
     [
@@ -371,7 +390,10 @@ def test_an_unexpected_error(
 
     for method in ("verify", "page"):
         monkeypatch.setattr(authority, method, fail)
-    answer = Client(endpoints, **sent).get(TOKENS)
+    client = Client(endpoints, **sent)
+    batch = client.send("POST", "/v4/patql/batch", {"tokens": []}, JSON)
+    assert batch.status == (400 if "login" in sent else 500)
+    answer = client.get(TOKENS)
     assert (answer.status, answer.reason) == (500, "Internal server error")
     assert "Traceback" in caplog.text
     assert "ValueError: bad pql_a1B2a1B2a1B2…" in caplog.text

@@ -13,14 +13,14 @@ from functools import partial
 
 from patql.api.api import WRITES, Api
 from patql.api.authorize import credential
-from patql.api.bodies import limit
+from patql.api.bodies import LIMIT, limit
 from patql.api.identity import decide, vouch
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
 from patql.faces.asgi import origin
 from patql.faces.asgi.last_used import LastUsed
 from patql.faces.asgi.refusals import failure, refusal, refuse, report
-from patql.kernel.asgi import Message, Receive, Send, read, respond
+from patql.kernel.asgi import Message, Receive, Send, read, respond, unread
 from patql.kernel.errors import PatqlError
 from patql.kernel.http import Request, Response
 
@@ -61,6 +61,11 @@ class TokenEndpoints:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         identity = await self._identity(scope)
         path = _path(scope)
+        if identity is None and limit(path) > LIMIT:
+            stranger = await self._stranger(unread(scope, path))
+            if stranger is not None:
+                await respond(send, scope["method"], stranger)
+                return
         request = await read(scope, receive, path, limit(path))
         if request is None:
             return
@@ -83,6 +88,24 @@ class TokenEndpoints:
             return None
         found = self._identify(scope)
         return await found if inspect.isawaitable(found) else found
+
+    async def _stranger(self, request: Request) -> Response | None:
+        """The answer to a request whose token is refused, before its body is read; None for any other."""
+        asked = self._api.asks(request)
+        if asked is None:
+            return None
+        verify = partial(self._authority.verify, *asked)
+        try:
+            if self._authority.inline:
+                verdict = verify()
+            else:
+                loop = asyncio.get_running_loop()
+                verdict = await loop.run_in_executor(self._threads, verify)
+        except Exception:  # noqa: BLE001  (whatever it is, it is told when the whole request is answered)
+            return None
+        if isinstance(verdict, Granted):
+            return None
+        return self._api.handle(request, report, lambda _secret, _needs: verdict)
 
     def _by_token(self, request: Request, heard: list[Granted | Denied]) -> Response:
         """The answer to whoever has a token, or nothing; verdicts are added to `heard`."""
