@@ -1,6 +1,8 @@
 """What the outside world does to a database is one clean sentence, without a password or a traceback."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -57,8 +59,8 @@ def test_a_role_without_privileges(cluster: Cluster, tokens_url: str) -> None:
 def test_a_role_with_no_more_than_it_needs(cluster: Cluster, tokens_url: str) -> None:
     """What docs/scale.md grants is enough for all that a server does, and leaves the audit as it is."""
     name = tokens_url.rpartition("/")[2]
-    cluster.run("CREATE ROLE server LOGIN")
-    cluster.run(GRANTS, name)
+    for statement in _shown_statements():
+        cluster.run(statement, name)
     url = tokens_url.replace("patql@", "server@")
     with Authority(PostgresStore(url), _Clock()) as authority:
         authority.found("root")
@@ -76,14 +78,12 @@ def test_a_role_with_no_more_than_it_needs(cluster: Cluster, tokens_url: str) ->
             connection.rollback()
 
 
-GRANTS = """
-GRANT SELECT ON migration TO server;
-GRANT SELECT, INSERT, UPDATE ON users, token, token_use, change TO server;
-GRANT SELECT, INSERT ON event, founding TO server;
-GRANT SELECT, INSERT, UPDATE, DELETE ON head TO server;
-GRANT SELECT, INSERT, DELETE ON sealed TO server;
-GRANT USAGE ON user_id, token_id, event_id TO server;
-"""
+def _shown_statements() -> list[str]:
+    """What makes a role for servers, as docs/scale.md shows it."""
+    page = Path(__file__).parents[3] / "docs" / "scale.md"
+    blocks = re.findall(r"```sql\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    (shown,) = [block for block in blocks if "CREATE ROLE" in block]
+    return [each for each in shown.splitlines() if each]
 
 
 class _Clock:

@@ -81,11 +81,19 @@ class Address:
 
     def _name(self) -> str:
         given = self._given
-        host = str(given.get("host") or given.get("hostaddr") or "")
-        port = f":{given['port']}" if given.get("port") else ""
-        if host.startswith("/"):
-            host, port = host.replace("/", "%2F"), port
-        return f"postgresql://{host}{port}/{given.get('dbname') or ''}"
+        hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
+        ports = str(given.get("port") or "").split(",")
+        if len(ports) == 1:  # it is that of each host
+            ports *= len(hosts)
+        where = ",".join(map(_place, hosts, ports))
+        return f"postgresql://{where}/{given.get('dbname') or ''}"
+
+
+def _place(host: str, port: str) -> str:
+    """A host as URLs have it: a folder of sockets has its slashes encoded, and no port is told of it."""
+    if host.startswith("/"):
+        return host.replace("/", "%2F")
+    return f"{host}:{port}" if port else host
 
 
 def connect(address: Address, **settings: str) -> Connection:
