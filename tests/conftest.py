@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +71,10 @@ def serving() -> Serving:
 
 @contextmanager
 def _serving(
-    folder: Path, *options: str, stop: int = signal.SIGTERM
+    folder: Path,
+    *options: str,
+    stop: int = signal.SIGTERM,
+    patql: Sequence[str] = ("-m", "patql"),
 ) -> Generator[Served]:
     database = folder / "tokens.db"
     with Authority(SqliteStore(database), SystemClock()) as authority:
@@ -81,7 +84,7 @@ def _serving(
     with (
         log.open("wb") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "patql", "serve", *given], stderr=stderr
+            [sys.executable, *patql, "serve", *given], stderr=stderr
         ) as process,
     ):
         try:

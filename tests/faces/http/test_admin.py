@@ -125,8 +125,11 @@ def test_watched(watched: tuple[Served, int]) -> None:
 
 @pytest.mark.slow
 def test_paths(watched: tuple[Served, int]) -> None:
-    """Health is told there and only there; the API isn't; and nothing can be changed."""
+    """Health is told there and only there, on this machine alone; the API isn't; and nothing can be changed."""
     served, port = watched
+    for where in (port, served.port):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", where))
     assert ask(port, "/healthz").body == b"alive\n"
     assert ask(port, "/readyz").body == b"ready\n"
     assert ask(port, "/readyz", "HEAD").body == b""

@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 from tests.conftest import Served, Serving
 from tests.faces.http.conftest import send
+from tests.faces.http.test_app import Message, run, scope
 
-from patql.config import Limit
+from patql.api.api import Api
+from patql.authority.authority import Authority
+from patql.authority.ports import Record
+from patql.authority.tokens import mint
+from patql.catalog.load import builtin
+from patql.config import Limit, Settings
+from patql.faces.http.app import App
 from patql.faces.http.host import Host
 from patql.faces.http.limits import FAILURES, Limits
 from patql.faces.http.proxies import NOBODY, UNIX, Proxies
+from patql.kernel.clock import ManualClock
+from patql.store.sqlite import SqliteStore
 
 NOW = 1_800_000_000.0
 PER_MINUTE = Limit(3, 60)
@@ -164,6 +173,47 @@ def limited(
     return run
 
 
+def test_before_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has gone too far is refused without a look into the database, at either door."""
+    store = SqliteStore(tmp_path / "tokens.db")
+    authority = Authority(store, ManualClock(NOW))
+    good = authority.issue("ada").secret.reveal()
+    unknown = mint("pql_")[1].reveal()
+    api = Api(authority, builtin("linode"), b"{}")
+    settings = Settings(
+        data_dir=tmp_path, limit_failures=PER_MINUTE, limit_requests=PER_MINUTE
+    )
+    app = App(api, settings, write=lambda _: None, clock=ManualClock(NOW))
+    looked: list[str] = []
+    find = store.find
+
+    def observed(handle: str) -> Record | None:
+        looked.append(handle)
+        return find(handle)
+
+    monkeypatch.setattr(store, "find", observed)
+
+    def status(path: str, secret: str, client: str) -> object:
+        asked: Message = {
+            **scope(),
+            "path": path,
+            "raw_path": path.encode(),
+            "client": (client, 1),
+            "headers": [(b"authorization", f"Bearer {secret}".encode())],
+        }
+        return run(app, asked, {"type": "http.request"})[0]["status"]
+
+    for path in PATHS * 2:
+        status(path, unknown, "198.51.100.7")
+        status(path, good, "198.51.100.9")
+    assert looked == [unknown[:16], good[:16]] * 3
+    for path in PATHS:
+        assert status(path, unknown, "198.51.100.7") == 429
+        assert status(path, good, "198.51.100.9") == 429
+    assert len(looked) == 6
+    app.close()
+
+
 PATHS = ["/authorize", "/v4/profile"]
 Limiting = Callable[..., AbstractContextManager[Served]]
 
@@ -203,14 +253,19 @@ def test_guesses_on_the_wire(limited: Limiting, workers: str) -> None:
 
 @pytest.mark.slow
 def test_no_guesses_on_the_wire(limited: Limiting) -> None:
-    """A token that was revoked was no guess, and neither is none at all."""
+    """A token that was revoked was no guess, nor was one that has expired, and neither is none at all."""
     with limited(LIMIT_FAILURES="2/hour") as served:
         made = send(served, "POST", "/v4/profile/tokens", {"label": "brief"}).json
         send(served, "DELETE", f"/v4/profile/tokens/{made['id']}")
+        past = ManualClock(NOW - 1_000_000_000)
+        with Authority(SqliteStore(served.database), past) as authority:
+            expiry = int(past.now()) + 60
+            expired = authority.issue("alice", expiry=expiry).secret.reveal()
         client = {"X-Forwarded-For": "198.51.100.7"}
         for path in PATHS * 3:
-            answer = send(served, "GET", path, secret=made["token"], headers=client)
-            assert answer.status == 401
+            for secret in (made["token"], expired):
+                answer = send(served, "GET", path, secret=secret, headers=client)
+                assert answer.status == 401
             none = {**client, "Authorization": ""}
             assert send(served, "GET", path, headers=none).status == 401
         assert send(served, "GET", "/authorize", headers=client).status == 200

@@ -131,6 +131,32 @@ def test_worker_that_dies(serving: Serving, tmp_path: Path) -> None:
             assert load.seen["200"] >= after + 50
 
 
+# A server whose workers are given less time than 30 s to say that they are alive.
+_IMPATIENT = """
+import sys
+from patql import cli
+from patql.faces.http import server
+if __name__ == "__main__":
+    server.HEALTH = 8
+    sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_worker_that_hangs(serving: Serving, tmp_path: Path) -> None:
+    """A worker that says nothing any more is replaced, and only that one."""
+    program = tmp_path / "impatient.py"
+    program.write_text(_IMPATIENT)
+    with serving(tmp_path, "--workers", "2", patql=[str(program)]) as served:
+        before = both(served)
+        hangs = min(before)
+        os.kill(hangs, signal.SIGSTOP)
+        deadline = time.monotonic() + 60
+        while hangs in workers(served):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert both(served) & before == before - {hangs}
+
+
 def test_hang_up_of_one_process(serving: Serving, tmp_path: Path) -> None:
     """A server of one process has nobody to hand over to: at SIGHUP it finishes what is under way, and ends."""
     with serving(tmp_path) as served:

@@ -1,5 +1,8 @@
 """How a real `patql serve` starts, with whom it shares its work, and how it stops."""
 
+# pyright: reportUnknownMemberType=false
+# (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
+
 import signal
 import socket
 import ssl
@@ -10,9 +13,14 @@ from collections.abc import Callable
 from http.client import HTTPSConnection
 from pathlib import Path
 
+import apsw
 import pytest
 from tests.conftest import Served, Serving
 from tests.faces.http.conftest import TOKENS, raw, send
+
+from patql.authority.authority import Authority
+from patql.kernel.clock import SystemClock
+from patql.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.slow
 
@@ -146,4 +154,18 @@ def test_no_database(tmp_path: Path, workers: str) -> None:
     done = refused(tmp_path, "--workers", workers, "--port", "0")
     assert done.returncode == 1, done.stderr
     assert "patql init" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_newer_database(tmp_path: Path, workers: str) -> None:
+    """A database that a newer version has made isn't served, however many workers there would be."""
+    path = tmp_path / "tokens.db"
+    Authority(SqliteStore(path), SystemClock()).close()
+    connection = apsw.Connection(str(path))
+    connection.execute("INSERT INTO migration (version, name) VALUES (99, 'newer')")
+    connection.close()
+    done = refused(tmp_path, "--workers", workers, "--port", "0")
+    assert done.returncode == 1, done.stderr
+    assert "made by a newer PatQL" in done.stderr
     assert "Traceback" not in done.stderr
