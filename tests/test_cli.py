@@ -341,21 +341,45 @@ def test_a_signal_ends_it_at_once(folder: Path, number: signal.Signals) -> None:
     assert err == "error[cancelled]: interrupted\n"
 
 
-def test_ctrl_c_while_the_command_line_is_imported(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("before", "importing", "running"),
+    [
+        (signal.default_int_handler, signal.SIG_DFL, signal.default_int_handler),
+        (signal.SIG_IGN, signal.SIG_IGN, signal.SIG_IGN),
+    ],
+    ids=["in the foreground", "in the background"],
+)
+def test_ctrl_c_around_the_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    before: Any,  # noqa: ANN401  (as signal has it)
+    importing: object,
+    running: object,
 ) -> None:
-    """Ends the process as later ones do, with no traceback."""
+    """Before anything has begun, and after the end, the system ends the process; a second one is as quiet."""
+    heeded: dict[str, object] = {}
 
-    class Unimported(ModuleType):
+    def run() -> int:
+        heeded["running"] = signal.getsignal(signal.SIGINT)
+        raise KeyboardInterrupt
+
+    class Importing(ModuleType):
         def __getattr__(self, name: str) -> object:
-            raise KeyboardInterrupt
+            heeded["importing"] = signal.getsignal(signal.SIGINT)
+            return run
 
-    monkeypatch.setitem(sys.modules, "patql.cli", Unimported("patql.cli"))
+    monkeypatch.setitem(sys.modules, "patql.cli", Importing("patql.cli"))
     monkeypatch.setattr(os, "_exit", sys.exit)
-    with pytest.raises(SystemExit) as end:
-        entry()
+    theirs = signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(SystemExit) as end:
+            entry()
+        heeded["ended"] = signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, theirs)
     assert end.value.code == 130
     assert capsys.readouterr() == ("", "")
+    assert heeded == {"importing": importing, "running": running, "ended": importing}
 
 
 def test_variables_are_text(capsys: pytest.CaptureFixture[str]) -> None:
