@@ -11,7 +11,8 @@ from typing import Protocol
 
 from patql.cli.parser import SUBCOMMANDS, Parser
 from patql.faces.console import stderr
-from patql.faces.console.exits import BY_CODE, FAILED, INTERRUPTED
+from patql.faces.console.exits import BY_CODE, FAILED, INTERRUPTED, UNREAD
+from patql.faces.console.sink import ReaderGoneError
 from patql.kernel.errors import Code, PatqlError
 
 _TOKEN_SHAPE = re.compile(r"(?:.*=)?[0-9A-Za-z_]{48,}")
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PatqlError as error:
         stderr.tell_error(error)
         return BY_CODE[error.code]
+    except ReaderGoneError:
+        return UNREAD
     except KeyboardInterrupt:
         stderr.tell_error(PatqlError(Code.CANCELLED, "interrupted"))
         return INTERRUPTED

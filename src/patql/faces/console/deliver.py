@@ -11,7 +11,13 @@ from patql.engine.result import Result, Row
 from patql.faces.console import stderr
 from patql.faces.console.readable import readable
 from patql.faces.console.render import FORMATS, Render, safe_csv
-from patql.faces.console.sink import FileOutput, SecretsFile, Sink, StandardOutput
+from patql.faces.console.sink import (
+    FileOutput,
+    ReaderGoneError,
+    SecretsFile,
+    Sink,
+    StandardOutput,
+)
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.interrupts import SIGNALS
 from patql.kernel.secrets import SHOWN
@@ -60,6 +66,7 @@ class Delivery:
         Raises:
             PatqlError: OUTPUT where it can't be written, CANCELLED where Ctrl-C came before; what the statement
                 created is revoked then, and the message says so.
+            ReaderGoneError: where nobody reads it any more, and nothing is to be revoked.
         """
         rows: list[Row] | None = None
         before: int | None = None
@@ -79,6 +86,8 @@ class Delivery:
                 error, OSError | KeyboardInterrupt
             ):
                 raise
+            if result.undo is None and isinstance(error, BrokenPipeError):
+                raise ReaderGoneError from error
             if self._secrets is not None and before is not None and result.undo:
                 self._secrets.cut(before)
             raise _undelivered(result, rows or [], error) from error

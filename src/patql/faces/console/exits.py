@@ -1,4 +1,4 @@
-"""Exit codes: 0 all statements succeeded, 1 a statement failed, 2 wrong usage, 130 interrupted."""
+"""Exit codes: 0 all statements succeeded, 1 a statement failed, 2 wrong usage, 130 interrupted, 141 nobody reads on."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ OK = 0
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
+UNREAD = 141  # as a shell tells of a program that SIGPIPE has ended
 
 BY_CODE: Mapping[Code, int] = {
     Code.SYNTAX: FAILED,

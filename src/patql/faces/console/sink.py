@@ -11,6 +11,10 @@ from typing import BinaryIO, Protocol
 from patql.kernel.errors import Code, PatqlError
 
 
+class ReaderGoneError(Exception):
+    """Whoever read the results has stopped, as `head` does: no fault, and nobody is left to be told."""
+
+
 class Sink(Protocol):
     """A place for results. What `settle` returned from has arrived."""
 
@@ -70,10 +74,13 @@ def written(sink: Sink) -> Generator[Sink]:
 
     Raises:
         PatqlError: OUTPUT where what the block wrote can't be written.
+        ReaderGoneError: where nobody reads it any more.
     """
     try:
         yield sink
         sink.settle()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
     except OSError as error:
         raise PatqlError(
             Code.OUTPUT, f"the output can't be written ({error.strerror})"
