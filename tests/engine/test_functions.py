@@ -152,6 +152,7 @@ def test_aggregate_is_the_same_as_in_sqlite(
         ("typeof(datetime('now'))", "TIMESTAMP"),
         ("julianday(TIMESTAMP '2026-03-01 12:00:00')", 2461101.0),
         ("regexp_like('linodes:read_only', '^linodes:')", True),
+        ("string(5) || string('x')", "5x"),
         ("regexp_like('x', 'y')", False),
         ("regexp_like(NULL, 'y')", None),
         ("regexp_substr('abc123', '[0-9]+')", "123"),

@@ -54,6 +54,7 @@ _OF_DATES = {
 }
 
 _OTHERS = {
+    "string": ("(x) AS CAST(x AS VARCHAR)",),
     "iif": ("(c, a, b) AS CASE WHEN c THEN a ELSE b END",),
     "total": ("(x) AS coalesce(sum(CAST(x AS DOUBLE)), 0.0)",),
     "quote": (

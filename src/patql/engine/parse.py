@@ -210,10 +210,11 @@ def _runnable(tokens: list[Token], text: str) -> Runnable:
     if word == "REPLACE":
         rest = [_update(rest), *rest[1:]]
     tree = _tree(rest, text, len(execs))
+    theirs = bool(execs) or any(t.token_type is TokenType.RLIKE for t in tokens)
     if isinstance(tree, (exp.Query, exp.Values)):
         query = tree if isinstance(tree, exp.Query) else exp.select("*").from_(tree)
-        return Query(query, None if execs else text, execs)
-    written = None if execs else _requoted(tokens, text)
+        return Query(query, None if theirs else text, execs)
+    written = None if theirs else _requoted(tokens, text)
     if isinstance(tree, (exp.Insert, exp.Update, exp.Delete)):
         return _change(tree, word, execs, written)
     return _local(tree, execs, written, tokens[0])
