@@ -49,6 +49,30 @@ def test_scalars_have_no_shape(kind: str) -> None:
     assert (column.type, column.shape) == (kind, None)
 
 
+PASSWORD = {"type": "string", "format": "password"}
+
+
+@pytest.mark.parametrize(
+    ("described", "secret", "holds"),
+    [
+        (PASSWORD, True, False),
+        ({"properties": {"user": {"type": "string"}}}, False, False),
+        ({"properties": {"user": {"type": "string"}, "pass": PASSWORD}}, True, True),
+        ({"type": "array", "items": {"properties": {"pass": PASSWORD}}}, True, True),
+        ({"type": "object", "additionalProperties": PASSWORD}, True, True),
+        ({"type": "object", "additionalProperties": True}, False, False),
+        ({"oneOf": [{"type": "string"}, {"properties": {"p": PASSWORD}}]}, True, True),
+        ({"$ref": "#/components/schemas/Node"}, False, False),
+    ],
+)
+def test_passwords(described: dict[str, Any], secret: bool, holds: bool) -> None:
+    """What a request has for a property is secret where any part of it is, however deep."""
+    for schema_of in (described, {"properties": {"more": described}}):
+        (column,) = schema.fields(node({"properties": {"c": schema_of}}))
+        assert column.secret == secret
+        assert column.holds_password == (holds if schema_of is described else secret)
+
+
 def deep(levels: int, wide: int = 1) -> dict[str, Any]:
     """Objects in objects, each with so many properties."""
     if levels == 0:

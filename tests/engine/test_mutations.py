@@ -43,6 +43,7 @@ FIELDS = (
     Column("tags", "array"),
     Column("meta", "object"),
     Column("password", "string", format="password"),
+    Column("login", "object", holds_password=True),
 )
 ROW = (ID, NAME, SIZE)
 BODY = Body("application/json", FIELDS)

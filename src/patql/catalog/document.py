@@ -41,6 +41,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         max_length: characters, where the schema says so.
         shape: the DuckDB type of a nested value, such as `STRUCT(login VARCHAR, id BIGINT)`; None where it is JSON of
             any shape, or not nested.
+        holds_password: whether a part of a nested value of a request is a password, however deep.
     """
 
     name: str
@@ -57,6 +58,12 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     min_length: int | None = None
     max_length: int | None = None
     shape: str | None = None
+    holds_password: bool = False
+
+    @property
+    def secret(self) -> bool:
+        """Whether what a request has for it isn't to be shown."""
+        return self.once or self.format == "password" or self.holds_password
 
 
 class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -223,7 +223,7 @@ def _body(node: Node, operation: Node, outer: tuple[Node, ...]) -> Body | None:
     )
     return Body(
         media_type=media_type,
-        columns=schema.columns(found),
+        columns=schema.fields(found),
         required=tuple(dict.fromkeys((*schema.required(found), *extra))),
         naive=translate.startswith("naive"),
         nested=translate.removeprefix("naive_") if "_" in translate else None,

@@ -93,6 +93,32 @@ def columns(schema: Node) -> tuple[Column, ...]:
     return tuple(_column(name, node) for name, node in properties(schema))
 
 
+def fields(schema: Node) -> tuple[Column, ...]:
+    """A column for each property of a request's body, which may hold passwords."""
+    return tuple(
+        msgspec.structs.replace(_column(name, node), holds_password=_holds(node))
+        for name, node in properties(schema)
+    )
+
+
+def _holds(schema: Node) -> bool:
+    """Whether a part of a value, and not all of it, is a password."""
+    seen: set[str] = set()
+    waiting = [schema]
+    while waiting:
+        inner = waiting.pop()
+        if inner.place in seen:
+            continue
+        seen.add(inner.place)
+        for part in _parts(inner, _COMBINATIONS):
+            if inner is not schema and part.text("format") == "password":
+                return True
+            parts = (part.child("items"), _values(part))
+            waiting += [found for found in parts if found is not None]
+            waiting += [found for _, found in part.children("properties")]
+    return False
+
+
 def properties(schema: Node) -> tuple[tuple[str, Node], ...]:
     """Name and schema of each property, those of combined schemas included; of two with one name, the first."""
     found: dict[str, Node] = {}

@@ -127,7 +127,7 @@ def _credential(auth: Auth, transport: Transport) -> str:
 def _masked(method: Method, body: bytes) -> str:
     """The body as it would be sent, save for the fields that are secrets by the document."""
     columns = method.body.columns if method.body else ()
-    secrets = {c.name for c in columns if c.once or c.format == "password"}
+    secrets = {column.name for column in columns if column.secret}
     if not body or not secrets:
         return body.decode()
     fields: dict[str, Any] = msgspec.json.decode(body)

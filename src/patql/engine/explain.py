@@ -167,7 +167,7 @@ def _read(
     if prepared.chosen is not None and fits(prepared.chosen, prepared.columns):
         yield _LEFT
     else:
-        secret = any(column.once or column.format == "password" for column in sets)
+        secret = any(column.secret for column in sets)
         lines = outlined(operators)
         yield "compute"
         yield from _indented(map(_masked, lines) if secret else lines)
