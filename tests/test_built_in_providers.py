@@ -58,6 +58,8 @@ def test_statements_say_the_name(session: Session) -> None:
     assert listed == [("root",), ("ci",)]
     rows(session, "DELETE FROM ACME.profile.tokens WHERE label = 'ci'")
     assert rows(session, "SELECT count(*) FROM acme.profile.tokens") == [(1,)]
+    happened = rows(session, "SELECT action FROM acme.account.events ORDER BY id")
+    assert happened == [("token_create",), ("token_create",), ("token_delete",)]
 
 
 def test_show_and_explain_say_the_name(session: Session) -> None:

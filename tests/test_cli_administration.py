@@ -163,9 +163,12 @@ def test_a_whole_database(patql: Patql, tmp_path: Path) -> None:
 
 
 ALTERED = "UPDATE event SET username = 'eve' WHERE action = 'token_create'"
-REMOVED = "DELETE FROM event WHERE action = 'user_create' AND username = 'ann'"
+RELATER = "DELETE FROM event WHERE action = 'user_create' AND username = 'ann'"
 CUT_OFF = "DELETE FROM event WHERE id = (SELECT max(id) FROM event)"
-MOVED = "UPDATE event SET at = at + 1 WHERE sequence = 1"
+SWAPPED = (
+    "UPDATE event SET sequence = -sequence; UPDATE event SET sequence = 3 + sequence"
+)
+LATER = "UPDATE event SET at = at + 1 WHERE sequence = 1"
 
 
 @pytest.mark.usefixtures("ann")
@@ -173,9 +176,10 @@ MOVED = "UPDATE event SET at = at + 1 WHERE sequence = 1"
     ("sql", "fault"),
     [
         (ALTERED, r"line 2 of writer [0-9a-f]{16} \(event 2\) was altered"),
-        (MOVED, r"line 1 of writer [0-9a-f]{16} \(event 1\) was altered"),
+        (SWAPPED, r"line 1 of writer [0-9a-f]{16} \(event 2\) was altered"),
+        (LATER, r"line 1 of writer [0-9a-f]{16} \(event 1\) was altered"),
         (
-            REMOVED,
+            RELATER,
             r"line 2 of writer [0-9a-f]{16} follows 0: lines between them are gone",
         ),
     ],

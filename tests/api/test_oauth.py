@@ -79,11 +79,14 @@ def test_inactive(
     revoked = authority.issue("bob")
     authority.revoke("bob", revoked.token.id)
     expired = authority.issue("bob", expiry=START + 1)
+    suspended = authority.issue("sue")
+    authority.admin.change("sue", suspended=True)
     clock.advance(2)
     good = authority.issue("bob").secret.reveal()
     tokens = [
         revoked.secret.reveal(),
         expired.secret.reveal(),
+        suspended.secret.reveal(),
         good[:-1],
         good[:20] + ("x" if good[20] != "x" else "y") + good[21:],
         "",

@@ -1,5 +1,6 @@
 """What each gateway asks of the authority, and what it makes of the answers: seen by a stand-in for the authority."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -90,6 +91,11 @@ def test_refusal(posed: Posed, status: int, headers: Mapping[str, str]) -> None:
         # Envoy puts its own answer in place of any 5xx.
         own = posed.gateway == "envoy" and status == 503
         assert answer.headers[name.lower()] == ("1" if own else value)
+    if posed.gateway == "nginx":
+        assert answer.headers["content-type"] == "application/json"
+        assert list(json.loads(answer.body)) == ["errors"]
+    else:
+        assert answer.body == b""
     assert posed.product.arrived == []
 
 

@@ -162,6 +162,20 @@ def test_a_token_counts_alone(
     assert both.get("/v4/profile").status == 401
 
 
+def test_a_login_that_isnt_asked(
+    authority: Authority, token: Callable[..., str]
+) -> None:
+    """Where there is a bearer token, not even whether somebody is logged in is looked at."""
+
+    def fail(_scope: Message) -> None:
+        raise AssertionError
+
+    client = Client(patql.asgi(authority, fail), authorization=f"Bearer {token()}")
+    assert client.get("/v4/profile").status == 200
+    bad = Client(patql.asgi(authority, fail), authorization="Bearer x")
+    assert bad.get("/v4/profile").status == 401
+
+
 def test_nobody(endpoints: Application) -> None:
     """Without a token and without a login there is a challenge."""
     refused = Client(endpoints).get(TOKENS)

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.postgres import Cluster
+from tests.postgres import Cluster, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -69,16 +69,17 @@ def test_a_server(
     again = _patql(environ, "init", "--db", postgres_url, "--secrets-to", "x")
     assert "users already" in again.stderr
     log = tmp_path / "log"
+    admin = str(free_port())
     with (
         log.open("wb") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "patql", "serve", "--port", "0"],
+            [sys.executable, "-m", "patql", "serve", "--port", "0", "--admin", admin],
             env=environ,
             stderr=stderr,
         ) as server,
     ):
         try:
-            _use(_base(log), root, environ, cluster)
+            _use(_base(log), f"http://127.0.0.1:{admin}", root, environ, cluster)
         finally:
             server.send_signal(signal.SIGTERM)
             assert server.wait(30) == 0
@@ -94,7 +95,14 @@ def _base(log: Path) -> str:
     raise AssertionError(log.read_text())
 
 
-def _use(base: str, root: Path, environ: dict[str, str], cluster: Cluster) -> None:
+def _health(admin: str) -> list[int]:
+    """Whether it is alive, and whether it can do its work."""
+    return [_status(f"{admin}/{path}", "") for path in ("healthz", "readyz")]
+
+
+def _use(
+    base: str, admin: str, root: Path, environ: dict[str, str], cluster: Cluster
+) -> None:
     secret = root.read_text().split()[0]
     authorize = base.removesuffix("v4") + "authorize"
     target = ("--url", base, "--token-file", str(root))
@@ -109,13 +117,16 @@ def _use(base: str, root: Path, environ: dict[str, str], cluster: Cluster) -> No
     assert issued.returncode == 0, issued.stderr
     ci = child.read_text().split()[0]
     assert [_status(authorize, s) for s in (secret, ci)] == [200, 200]
+    assert _health(admin) == [200, 200]
     cluster.stop()
     try:
         assert _status(authorize, ci) == 503
         assert _status(f"{base}/profile/tokens", ci) == 503
+        assert _health(admin) == [200, 503]
     finally:
         cluster.start()
     assert _status(authorize, ci) == 200
+    assert _health(admin) == [200, 200]
     revoked = _patql(
         environ, *target, "DELETE FROM linode.profile.tokens WHERE label = 'ci'"
     )
