@@ -22,17 +22,20 @@ class SqliteSession:
         self.connection = connection
         self.transaction = SqliteTransaction(connection)
         self._begun = self.transaction.chain.place
+        self._version = -1
         self._alone = True
         self._ending = False
         self._marked = 0, self._begun
 
     def begin(self, *, several: bool = False, together: bool = False) -> None:
         """Begin a transaction, with the write lock."""
-        self.transaction.forget()
         self._begun = self.transaction.chain.place
         self._alone = not (several or together)
         self._ending = False
         self.connection.execute("BEGIN IMMEDIATE")
+        # Counted up by every commit, of this connection or another: since its own last one there was none.
+        if self.connection.data_version() != self._version:
+            self.transaction.forget()
 
     def mark(self) -> None:
         """What follows is one change."""
@@ -64,9 +67,11 @@ class SqliteSession:
             self.transaction.keep_head()
         self._ending = True
         self.connection.execute("COMMIT")
+        self._version = self.connection.data_version()
 
     def rollback(self) -> None:
         """End the transaction, however far it got, without its changes."""
+        self.transaction.forget()
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
         if self._ending:  # who knows what a failing disk has kept

@@ -42,7 +42,7 @@ class SqliteTransaction(Queries):
         self._seen = dict[str, User]()
 
     def forget(self) -> None:
-        """What was read of the database holds no more: a transaction begins, or a change failed."""
+        """What was read of the database may hold no more: somebody else has changed it, or a change failed."""
         self._last_token = self._last_event = None
         self._seen.clear()
 
