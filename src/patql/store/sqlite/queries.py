@@ -110,13 +110,6 @@ class Queries:
         ).get
         return None if row is None else Token(*row)
 
-    def is_active(self, token_id: int, now: float) -> bool:
-        """Whether a token of that id exists, is neither revoked nor disabled, and hasn't expired."""
-        query = f"SELECT 1 FROM token WHERE id = :id AND {ACTIVE}"
-        return (
-            self.connection.execute(query, {"id": token_id, "now": now}).get is not None
-        )
-
     def events(self, user: str | None, after: int, limit: int) -> tuple[Event, ...]:
         """Audit lines about a user, or about all, with ids greater than `after`, ascending."""
         about = "" if user is None else "username = :user AND"

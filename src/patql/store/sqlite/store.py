@@ -56,7 +56,7 @@ class SqliteStore:
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
         try:  # here and for a user and a change, once for each request: `translated` costs as much as half a look
-            return (self._thread.queries or self._open_reads()).find(handle)
+            return (self._thread.finds or self._open_reads()).find(handle)
         except OUTSIDE as error:
             fail(error, self._path)
 
@@ -145,9 +145,17 @@ class SqliteStore:
 
     @contextmanager
     def together(self) -> Generator[None]:
-        """Changes that this thread writes inside are one transaction, which ends with the block."""
+        """Changes that this thread writes inside are one transaction, which ends with the block.
+
+        So are the tokens that it finds: what one change has revoked isn't good for the next.
+        """
+        thread = self._thread
         with translated(self._path), self._writer.together():
-            yield
+            thread.finds = self._writer.session.transaction
+            try:
+                yield
+            finally:
+                thread.finds = thread.queries
 
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change as one transaction, together with those of other threads that wait."""
@@ -184,8 +192,11 @@ class SqliteStore:
         with self._opening:
             self._readers.add(connection)
         self._thread.queries = queries = Queries(connection)
+        if self._thread.finds is None:
+            self._thread.finds = queries
         return queries
 
 
 class _Thread(threading.local):
     queries: Queries | None = None
+    finds: Queries | None = None

@@ -12,13 +12,17 @@ from msgspec.structs import astuple, replace
 
 from patql.authority.chain import Chain, Head
 from patql.authority.model import Entry, Event, Role, Use, User
-from patql.authority.ports import NewToken, Sealed
+from patql.authority.ports import NewToken, Record, Sealed
 from patql.store.sqlite.queries import ENTRY, Queries, as_entry, as_list
 
 _ADD = """
 INSERT INTO token (handle, digest, id, uid, username, label, scopes, created, expiry, parent)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (handle) DO NOTHING
 """
+_ACTIVE = (
+    "SELECT expiry FROM token WHERE id = ? AND revoked_at IS NULL AND disabled_at IS NULL"
+)
+_KEPT = 1024  # tokens that are kept while none changes
 _ADD_LINE = f"INSERT INTO event VALUES ({', '.join('?' * 13)})"
 _USE = """
 INSERT INTO token_use VALUES (?, ?, ?)
@@ -40,11 +44,37 @@ class SqliteTransaction(Queries):
         self._last_token: int | None = None
         self._last_event: int | None = None
         self._seen = dict[str, User]()
+        self._records = dict[str, Record]()
+        self._expiries = dict[int, int | None]()
 
     def forget(self) -> None:
         """What was read of the database may hold no more: somebody else has changed it, or a change failed."""
         self._last_token = self._last_event = None
         self._seen.clear()
+        self._forget_tokens()
+
+    def find(self, handle: str) -> Record | None:
+        """The token with that handle, in whatever state; within a transaction, looked up once while no token changes."""
+        if not self.connection.in_transaction:
+            return super().find(handle)
+        record = self._records.get(handle)
+        if record is None:
+            record = super().find(handle)
+            if record is not None and len(self._records) < _KEPT:
+                self._records[handle] = record
+        return record
+
+    def is_active(self, token_id: int, now: float) -> bool:
+        """Whether a token of that id exists, is neither revoked nor disabled, and hasn't expired; looked up likewise."""
+        if token_id not in self._expiries:
+            row = self.connection.execute(_ACTIVE, (token_id,)).fetchone()
+            if row is None:
+                return False
+            if len(self._expiries) >= _KEPT:
+                self._expiries.clear()
+            self._expiries[token_id] = row[0]
+        expiry = self._expiries[token_id]
+        return expiry is None or expiry > now
 
     def user(self, username: str) -> User | None:
         """The user of that name; looked up once, unless a user was changed since."""
@@ -90,6 +120,7 @@ class SqliteTransaction(Queries):
 
     def disable(self, uid: int, at: int | None) -> None:
         """Say of each of a user's tokens since when it is disabled; None: it isn't."""
+        self._forget_tokens()
         self.connection.execute(
             "UPDATE token SET disabled_at = ? WHERE uid = ?", (at, uid)
         )
@@ -147,6 +178,7 @@ class SqliteTransaction(Queries):
 
     def revoke(self, token_ids: Sequence[int], at: int) -> None:
         """Mark tokens as revoked; the rows stay."""
+        self._forget_tokens()
         self.connection.executemany(
             "UPDATE token SET revoked_at = ? WHERE id = ?",
             [(at, token_id) for token_id in token_ids],
@@ -187,6 +219,10 @@ class SqliteTransaction(Queries):
         """Say where this process's chain ends, so that the next one to begin names it."""
         head = (self.chain.writer, self.chain.sequence, self.chain.hash.hex())
         self.connection.execute(_KEEP_HEAD, head)
+
+    def _forget_tokens(self) -> None:
+        self._records.clear()
+        self._expiries.clear()
 
     def _last(self, table: str) -> int:
         query = f"SELECT coalesce(max(id), 0) FROM {table}"
