@@ -195,6 +195,7 @@ def test_secrets_go_to_a_file(run: Run, folder: Path) -> None:
         f"INSERT INTO {TABLE} (label) VALUES ('a'), ('b')",
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (0, "")
+    assert "keep it" not in ran.stderr
     secrets = (folder / "new").read_text().splitlines()
     rows = (folder / "rows").read_text()
     assert [re.findall('"token":"(.{16})"', rows)] == [[s[:16] for s in secrets]]

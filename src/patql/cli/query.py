@@ -208,6 +208,7 @@ def act(given: argparse.Namespace) -> int:
             variables=variables,
             dry_run=given.dry_run,
             timeout=given.timeout,
+            secrets_kept=given.secrets_to is not None,
         ),
         providers={name: Path(folder) for name, folder in providers.items()},
         provider_urls=provider_urls,

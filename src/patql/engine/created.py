@@ -76,7 +76,8 @@ class Created:
             self._state.dialogue.note(note)
         for note in self._returning.told(types):
             self._state.dialogue.note(note)
-        for name in self._returning.added if self._made else ():
+        kept = self._state.options.secrets_kept
+        for name in self._returning.added if self._made and not kept else ():
             self._state.dialogue.note(
                 f"{name} is returned too: keep it, it can't be had again"
             )

@@ -33,6 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         dry_run: whether requests that change something are told instead of sent, and files and lasting tables are left
             as they are.
         timeout: seconds that a statement may take, None for any.
+        secrets_kept: whether whoever takes the results keeps one-time secrets in any case, and needn't be told to.
     """
 
     concurrency: int = CONCURRENCY
@@ -41,6 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     variables: Mapping[str, str] = {}
     dry_run: bool = False
     timeout: float | None = None
+    secrets_kept: bool = False
 
 
 class State:
