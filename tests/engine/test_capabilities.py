@@ -1,5 +1,6 @@
 """A session without files: every way out of the process is tried, through the engine and past its parser."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import duckdb
 import pytest
 from tests.engine.conftest import World
 
+import patql
 from patql.engine.relate import Relational
+from patql.engine.state import Options
 from patql.kernel.errors import PatqlError
 
 MARK = "MARKER-8c1f"
@@ -272,6 +275,18 @@ def test_a_local_file_opens_no_other(marked: Path, tmp_path: Path) -> None:
     with pytest.raises(duckdb.Error):
         relational._connection.execute(f"ATTACH '{marked}/m.duckdb' AS x")
     relational.close()
+
+
+def test_who_reaches_files() -> None:
+    """The command line and Python; whoever else opens a session is given none that does."""
+    source = Path(patql.__file__).parent
+    given = {
+        str(path.relative_to(source))
+        for path in source.rglob("*.py")
+        if re.search(r"\bfiles=(?!self\.|state\.)", path.read_text("utf-8"))
+    }
+    assert given == {"cli/query.py", "compose/session.py"}
+    assert not Options().files
 
 
 def test_variables_of_python_are_no_tables(world: World) -> None:

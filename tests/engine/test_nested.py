@@ -20,7 +20,7 @@ from patql.catalog.document import (
 from patql.catalog.names import Catalog
 from patql.engine.session import Session
 from patql.kernel.clock import ManualClock
-from patql.kernel.errors import PatqlError
+from patql.kernel.errors import Code, PatqlError
 
 COLUMNS = (
     Column("id", "integer"),
@@ -206,6 +206,28 @@ def test_contradiction_on_a_later_page() -> None:
     assert asked("SELECT sum(id), count(*) FROM {t}") == [(3.5, 3)]
     assert asked("SELECT id FROM {t}") == [(1.0,), (2.0,), (0.5,)]
     asked.close()
+
+
+def test_contradictions_without_end_are_an_error() -> None:
+    """A statement is begun again three times, and no more."""
+    contradicted: list[dict[str, object]] = [
+        {"id": "a"},
+        {"id": "a", "login": 1},
+        {"id": "a", "login": 1, "owner": 1},
+        {"id": "a", "login": 1, "owner": 1, "tags": 1},
+    ]
+    for last, tries in ((2, 4), (3, 4)):
+        answers: list[Answer] = [page([each]) for each in contradicted[: last + 1]]
+        asked = Asked({"GET /things?page=1": answers})
+        sql = "SELECT id, login, owner::VARCHAR, tags::VARCHAR FROM {t}"
+        if last == 2:
+            assert asked(sql) == [("a", "1", "1", None)]
+        else:
+            with pytest.raises(PatqlError, match="wider types 3 times") as error:
+                asked(sql)
+            assert error.value.code is Code.BAD_RESPONSE
+        assert len(asked.served.sent) == tries
+        asked.close()
 
 
 def test_comparison_with_a_widened_column_says_what_does_not_fit() -> None:
