@@ -28,7 +28,10 @@ from patql.kernel.http import Headers, Request, Response
 WRITES = frozenset({"POST", "PUT", "DELETE"})
 """Methods that may change something, and so may wait for a disk."""
 
-OWN = ("/healthz", "/openapi.json", INTROSPECT, REVOKE)
+DOCUMENT = "/openapi.json"
+"""Where the document is that describes the API."""
+
+OWN = ("/healthz", DOCUMENT, INTROSPECT, REVOKE)
 """Paths that no provider document describes."""
 
 BAD_TOKEN = "Invalid Token"  # noqa: S105  (what a client is told, not a token)
@@ -197,7 +200,7 @@ class Api:
 
     def _own(self, request: Request) -> Response:
         """What the server says of itself, to anyone."""
-        if request.path == "/openapi.json":
+        if request.path == DOCUMENT:
             body = self._openapi
         elif request.path == "/healthz":
             self.authority.is_empty()  # reads the store, so that a broken one is a 503

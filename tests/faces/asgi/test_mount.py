@@ -222,12 +222,16 @@ def test_mounted(
     mounted: Callable[[Application], Application],
     server: str,
 ) -> None:
-    """The paths are those under the mount point, also where a proxy has one of its own."""
+    """The paths are those under the mount point, also where a proxy has one of its own; the document says so."""
     client = Client(mounted(endpoints), login="ada")
     prefix = f"{server}/us/api"
     found = client.send("GET", f"{prefix}{TOKENS}", root_path=server)
     assert (found.status, found.json["data"]) == (200, [])
     assert client.send("GET", f"{prefix}/v5", root_path=server).status == 404
+    document = client.send("GET", f"{prefix}/openapi.json", root_path=server).json
+    urls = [server["url"] for server in document["servers"]]
+    assert urls == [f"{prefix}/v4", f"{prefix}/v4beta"]
+    assert document["openapi"].startswith("3.")
 
 
 def test_a_path_that_was_cut(ada: Client) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from patql.api.api import WRITES, Api
+from msgspec.json import encode
+
+from patql.api.api import DOCUMENT, WRITES, Api
 from patql.api.authorize import credential
 from patql.api.bodies import LIMIT, limit
 from patql.api.identity import decide, vouch
+from patql.api.routes import PREFIXES
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
 from patql.faces.asgi import origin
@@ -80,6 +83,8 @@ class TokenEndpoints:
             response = answer()
         for verdict in heard:
             self._last_used.note(verdict, scope)
+        if path == DOCUMENT:
+            response = _placed(response, scope)
         await respond(send, request.method, response)
 
     async def _identity(self, scope: Message) -> Identity | None:
@@ -156,6 +161,16 @@ def _private(response: Response) -> Response:
         pair for pair in response.headers if not pair[0].startswith(b"access-control-")
     ]
     return Response(response.status, kept, response.body)
+
+
+def _placed(document: Response, scope: Message) -> Response:
+    """The document with the paths of its servers as they are from outside (OpenAPI 3.1, section 4.8.5)."""
+    root: str = scope.get("root_path", "").rstrip("/")
+    body = document.body
+    for prefix in PREFIXES:
+        here, there = (encode({"url": path}) for path in (prefix, root + prefix))
+        body = body.replace(here, there, 1)
+    return Response(document.status, document.headers, body)
 
 
 def _path(scope: Message) -> str:
