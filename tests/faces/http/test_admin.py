@@ -176,6 +176,8 @@ def test_counts_outlive_a_worker() -> None:
     for reason in Reason:
         first.verdict(Denied(reason))
     first.limited("failures")
+    for status in (200, 204, 404, 503):
+        first.write(status)
     first.close()
     second = Metrics(host.memory, limits.SIZE, 1, ("/x",))
     second.request("/x", "GET", 200, 0.0003)
@@ -194,6 +196,8 @@ def test_counts_outlive_a_worker() -> None:
         label = reason.name.lower()
         assert found[f'patql_verifications_total{{verdict="{label}"}}'] == 1
     assert found['patql_limited_total{limit="failures"}'] == 1
+    for outcome, count in (("done", 2), ("refused", 1), ("failed", 1)):
+        assert found[f'patql_writes_total{{outcome="{outcome}"}}'] == count
     assert found["patql_workers"] == 1
 
 
