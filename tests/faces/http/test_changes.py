@@ -130,3 +130,19 @@ def test_a_client_that_goes(server: Served) -> None:
     assert sent.startswith(b"HTTP/1.1 200 ")
     assert labels(server)[-1] == "b"
     assert "Traceback" not in server.written()
+
+
+def test_the_same_head_again(server: Served) -> None:
+    """What is known of a head is how it is read: bodies are taken as they come, and verdicts are new each time."""
+    other = send(server, "POST", TOKENS, {"label": "other"}).json
+    texts = [post(server, label, secret=other["token"]) for label in ("a", "b", "c")]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        for text in (*texts, texts[0][:-5], texts[0][-5:]):
+            connection.sendall(text)
+            if text != texts[0][:-5]:
+                assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert labels(server)[-5:] == ["other", "a", "b", "c", "a"]
+        assert send(server, "DELETE", f"{TOKENS}/{other['id']}").status == 200
+        connection.sendall(texts[0])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+    assert labels(server)[-4:] == ["a", "b", "c", "a"]

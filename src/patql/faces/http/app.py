@@ -21,12 +21,14 @@ from patql.api.oauth import REVOKE
 from patql.config import Settings
 from patql.faces.http.access_log import AccessLog, request_id, shown, take_over
 from patql.faces.http.admin import listen as admin_listener
+from patql.faces.http.change import Change
 from patql.faces.http.desk import Desk
 from patql.faces.http.gate import ALWAYS, Gate
 from patql.faces.http.heads import Heads
 from patql.faces.http.host import Host
 from patql.faces.http.limits import Standing
 from patql.faces.http.metrics import Metrics
+from patql.faces.http.recent import Recent
 from patql.faces.http.visit import Visit
 from patql.faces.http.writes import Writes
 from patql.kernel import asgi
@@ -101,6 +103,7 @@ class App:
             take_over(self.desk.log)
         self.gate = Gate(self.desk, self._report)
         self.heads = Heads()
+        self.changes = Recent[Change]()
         self.inline = api.authority.inline
         self._writes = Writes(api, self._report)
         self._threads = ThreadPoolExecutor(THREADS, "patql-store")
@@ -250,7 +253,8 @@ class App:
         while True:
             await asyncio.sleep(FLUSH)
             self.desk.metrics.process()
-            self.gate.forget()
+            self.gate.recent.forget()
+            self.changes.forget()
             await loop.run_in_executor(self._threads, self._keep_uses)
 
     def _keep_uses(self) -> None:

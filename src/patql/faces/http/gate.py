@@ -14,14 +14,12 @@ from patql.faces.http.access_log import request_id, shown
 from patql.faces.http.desk import Desk
 from patql.faces.http.limits import Standing
 from patql.faces.http.metrics import AUTHORIZE
+from patql.faces.http.recent import Recent
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Headers
 
 ALWAYS = b"cache-control: no-store\r\ncontent-length: 0\r\n"
 """Header lines of every answer."""
-
-_KNOWN = 4096  # requests that are kept as they were read
-_LONGEST = 2048  # bytes of such a request
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
@@ -63,9 +61,8 @@ class Gate:
         self._tell = desk.tell
         self._heads = dict[int, bytes]()
         self._heads_with: Headers | None = None
-        self._known = dict[bytes, Question]()
-        self.recall = self._known.get
-        """What the very bytes of a request were read as a moment ago; None for others."""
+        self.recent = Recent[Question]()
+        """What the very bytes of requests were read as."""
 
     def read(self, target: bytes, headers: Headers, method: str) -> Question:
         """What a request asks.
@@ -86,14 +83,6 @@ class Gate:
             request_id(headers) if self._desk.log.is_json else "",
             headers,
         )
-
-    def keep(self, text: bytes, question: Question) -> None:
-        """Keep for a moment what the bytes of a request were read as: gateways send the same again and again.
-
-        What is kept is how it is read. Whether it may pass is asked anew each time.
-        """
-        if len(text) <= _LONGEST and len(self._known) < _KNOWN:
-            self._known[text] = question
 
     def answer(self, question: Question, client: str) -> Answer:
         """The answer to a request, from the address of a client; for a store that is a local file."""
@@ -139,16 +128,12 @@ class Gate:
         if default is not self._heads_with:
             self._heads_with = default
             self._heads.clear()
-            self._known.clear()
+            self.recent.forget()
         head = self._heads.get(status)
         if head is None:
             lines = [STATUS_LINE[status], *(b"%b: %b\r\n" % pair for pair in default)]
             head = self._heads[status] = b"".join([*lines, ALWAYS])
         return head
-
-    def forget(self) -> None:
-        """Let go of what is kept of requests."""
-        self._known.clear()
 
     def _before(
         self, question: Question, client: str, now: float

@@ -31,11 +31,12 @@ from patql.api import authorize, bodies, headers, problems
 from patql.api.api import WRITES
 from patql.api.routes import PREFIXES
 from patql.faces.http.app import HSTS, App
+from patql.faces.http.change import Change
 from patql.faces.http.gate import Question
 from patql.faces.http.proxies import UNIX
 from patql.faces.http.visit import Visit
 from patql.kernel.errors import Problem
-from patql.kernel.http import Headers, Request, Response
+from patql.kernel.http import Headers, Response
 
 HEAD_LIMIT = 64 * 1024
 """How long a head may be, in bytes, beyond the piece that it begins in."""
@@ -45,6 +46,7 @@ LINGER = 1.0
 _HSTS = b"%b: %b\r\n" % HSTS
 _CLOSE = b"connection: close\r\n\r\n"
 _END = b"\r\n"
+_END_OF_HEAD = b"\r\n\r\n"
 _VERSIONED = tuple(f"{prefix}/".encode() for prefix in PREFIXES)
 
 
@@ -54,10 +56,10 @@ class Protocol(HttpToolsProtocol):
     _in_head = False
     _head = 0
     _is_quick = False
-    _change: tuple[str, str, str] | None = None
+    _target: tuple[str, str, str] | None = None
     _body = b""
-    _is_complete = False
-    _keeps = False
+    _change: Change | None = None
+    _stays = False
     _visit: Visit | None = None
     _held = b""
     _is_at_rest = True
@@ -110,12 +112,14 @@ class Protocol(HttpToolsProtocol):
             self._take_more_of_a_head(data)
         else:
             super().data_received(data)
-        if self._is_complete:
-            self._enter()
+        if self._change is not None:
+            change, body = self._change, self._body
+            self._change, self._body = None, b""
+            self._enter(change, body)
 
     def on_message_begin(self) -> None:
         """A request begins: each has a head of its own, in a list of its own."""
-        if self._is_complete:  # and came with one that was to be answered before
+        if self._change is not None:  # and came with one that was to be answered before
             self._leave_to_application()
             super().on_message_complete()
         self.url = b""
@@ -135,14 +139,14 @@ class Protocol(HttpToolsProtocol):
             if authorize.is_meant(self.url):
                 self._is_quick = True
                 return
-            self._change = self._as_change()
-            if self._change is not None:
+            self._target = self._as_target()
+            if self._target is not None:
                 return
         self._leave_to_application()
 
     def on_body(self, body: bytes) -> None:
         """It has a body, of which this is a piece."""
-        if self._change is not None:
+        if self._target is not None:
             self._body += body
             if len(self._body) <= bodies.LIMIT:
                 return
@@ -157,9 +161,11 @@ class Protocol(HttpToolsProtocol):
         """It has ended."""
         if self._is_quick:
             self._answer()
-        elif self._change is not None:
-            self._keeps = self._stays(self.headers)
-            self._is_complete = True
+        elif self._target is not None:
+            target, sent = self._target, self.headers
+            self._target = None
+            keeps = self._keeps(sent)
+            self._change = Change(*target, sent, len(self._body), keeps)
         else:
             super().on_message_complete()
 
@@ -188,7 +194,7 @@ class Protocol(HttpToolsProtocol):
             and b"#" not in self.url
         )
 
-    def _as_change(self) -> tuple[str, str, str] | None:
+    def _as_target(self) -> tuple[str, str, str] | None:
         """The method, path and query of a request that changes one thing; None for any other."""
         method = self.parser.get_method().decode("ascii")
         if method not in WRITES or not self.url.startswith(_VERSIONED):
@@ -201,35 +207,31 @@ class Protocol(HttpToolsProtocol):
     def _leave_to_application(self) -> None:
         """Let uvicorn take the request from where it begins, with what has come of its body."""
         url, sent, expects = self.url, self.headers, self.expect_100_continue
-        body, self._body, self._change = self._body, b"", None
+        body, self._body, self._target = self._body, b"", None
         super().on_message_begin()
         self.url = url
         self.headers.extend(sent)
         self.expect_100_continue = expects
         super().on_headers_complete()
         if self.cycle is not None:
-            if self._is_complete:  # the parser is at the next one
-                self._is_complete = False
-                self.cycle.keep_alive = self._keeps
+            if self._change is not None:  # the parser is at the next one
+                self.cycle.keep_alive = self._change.stays
+                self._change = None
             if self._is_leaving:
                 self.cycle.keep_alive = False
         if body:
             super().on_body(body)
 
-    def _enter(self) -> None:
+    def _enter(self, change: Change, body: bytes) -> None:
         """A request that changes something has come, whole and alone."""
-        change, body, self._body = self._change, self._body, b""
-        self._is_complete, self._change = False, None
-        desk, site, sent = self._desk, self._site, self.headers
-        if change is None or desk is None or site is None:
+        desk, site = self._desk, self._site
+        if desk is None or site is None or self.transport.is_closing():
             return
-        if self.transport.is_closing():
-            return
-        client = self._stranger or desk.client(self._peer, sent)
-        visit, refusal = site.enter(Request(*change, sent, body), client)
-        self._visit = visit
+        client = self._stranger or desk.client(self._peer, change.headers)
+        self._stays = change.stays
+        self._visit, refusal = site.enter(change.request(body), client)
         if refusal is None:
-            site.write(visit, self._deliver)
+            site.write(self._visit, self._deliver)
         else:
             self._deliver(refusal)
 
@@ -240,7 +242,7 @@ class Protocol(HttpToolsProtocol):
             return
         if not transport.is_closing():
             head = site.heads.of(response, self.server_state.default_headers)
-            keeps = self._keeps and not self._is_leaving
+            keeps = self._stays and not self._is_leaving
             self._send(head, response.body, keeps=keeps)
             self._is_at_rest = keeps
         site.note(visit, response)
@@ -250,18 +252,33 @@ class Protocol(HttpToolsProtocol):
             self.data_received(held)
 
     def _take_from_the_beginning(self, data: bytes) -> None:
-        """Take what begins with a request: often one that has been read before, byte for byte, and nothing else."""
-        if self._gate is None:
+        """Take what begins with a request: often one that has been read before, byte for byte, or its head has."""
+        if self._gate is None or self._site is None:
             super().data_received(data)
-            return
-        question = self._gate.recall(data)
-        if question is None or self._is_leaving or self.flow.write_paused:
+        elif self._is_leaving or self.flow.write_paused or not self._take_known(data):
             self._begun = 0
             super().data_received(data)
-            if self._asked is not None and self._begun == 1:
-                self._gate.keep(data, self._asked)
-        elif not self.transport.is_closing():
-            self._reply(question, keeps=True)
+            if self._begun == 1 and self._asked is not None:
+                self._gate.recent.keep(data, self._asked)
+            elif self._begun == 1 and self._change is not None:
+                head = data.removesuffix(self._body)
+                self._site.changes.keep(head, self._change)
+
+    def _take_known(self, data: bytes) -> bool:
+        """Take a request that needn't be read again; whether it is one."""
+        if self._gate is None or self._site is None:
+            return False
+        question = self._gate.recent.recall(data)
+        if question is not None:
+            if not self.transport.is_closing():
+                self._reply(question, keeps=True)
+            return True
+        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        change = self._site.changes.recall(data[:end])
+        if change is None or change.length != len(data) - end:
+            return False
+        self._enter(change, data[end:])
+        return True
 
     def _take_more_of_a_head(self, data: bytes) -> None:
         unfinished = self.headers
@@ -279,7 +296,7 @@ class Protocol(HttpToolsProtocol):
         sent = self.headers
         method = self.parser.get_method().decode("ascii")
         question = self._gate.read(self.url, sent, method)
-        keeps = self._stays(sent)
+        keeps = self._keeps(sent)
         self._reply(question, keeps=keeps)
         if keeps:
             self._is_at_rest = True
@@ -306,7 +323,7 @@ class Protocol(HttpToolsProtocol):
         if self._idle is None:
             self._idle = self.loop.call_later(self.timeout_keep_alive, self._look)
 
-    def _stays(self, sent: Headers) -> bool:
+    def _keeps(self, sent: Headers) -> bool:
         """Whether the connection stays: as uvicorn has it, never one of HTTP 1.0, even if that asks for it."""
         if self._is_leaving or not self.parser.should_keep_alive():
             return False
@@ -323,7 +340,7 @@ class Protocol(HttpToolsProtocol):
         quiet = self.loop.time() - self._answered
         is_busy = (
             self._in_head
-            or self._change is not None
+            or self._target is not None
             or self._visit is not None
             or (self.cycle is not None and not self.cycle.response_complete)
         )
