@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.postgres import Cluster
 from tests.prove import nemesis
-from tests.prove.fleet import Server
+from tests.prove.fleet import Server, until_listening
 from tests.prove.nemesis import Nemesis
 from tests.prove.proxy import Fault, Proxy
 from tests.prove.wording import Product
@@ -92,6 +92,8 @@ def test_every_deed(
         crashing: Any = Crashing()
         crashing.seen = seen
         cluster: Cluster | None = crashing if on_postgres else None
+        for server in servers:
+            await until_listening(server)
         made = Nemesis(random.Random(7), servers, wires, cluster)
         async with asyncio.timeout(60):
             await made.run(lambda: wanted <= seen.keys())
