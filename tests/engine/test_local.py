@@ -191,7 +191,9 @@ def test_statements(opened: Open, case: str) -> None:
             "would outlive the rows",
         ),
         ("INSERT INTO nosuch VALUES (1)", "unknown_name", "nosuch"),
-        ("CREATE TABLE t AS SELECT 2 AS a", "unknown_name", "exists"),
+        ("CREATE TABLE t AS SELECT 2 AS a", "conflict", 'name "t" already exists'),
+        ("ALTER TABLE t ADD COLUMN a INTEGER", "conflict", "already exists"),
+        ('DROP TABLE "already exists!"', "unknown_name", "does not exist"),
         ("DROP TABLE nosuch", "unknown_name", "nosuch"),
         (
             "INSERT INTO t SELECT nosuch FROM linode.profile.tokens",

@@ -22,6 +22,9 @@ _CARET = re.compile(r"\n\nLINE (\d+): .*", re.DOTALL)
 _UNHELPFUL = re.compile("Please try installing|pg_|information_schema|sqlite_")
 """What DuckDB advises where one of its extensions or its own tables could be meant: here none can be had."""
 
+_TAKEN = "already exists!"
+"""How DuckDB ends what it says of a name that is known too well."""
+
 _COLUMN = re.compile(
     r'Referenced column "(.+?)" (?:was )?not found|does not have a column named "(.+?)"'
 )
@@ -88,6 +91,8 @@ def _translate(error: duckdb.Error, hint: str | None, above: int | None) -> Patq
     )
     number = int(line[1]) - (above or 0) if line else None
     column = _caret(text) if line else None
+    if code is Code.UNKNOWN_NAME and message.endswith(_TAKEN):
+        code = Code.CONFLICT
     if missing := _COLUMN.search(message):
         return UnknownColumnError(missing[1] or missing[2], number, column)
     advice = None if _UNHELPFUL.search(details) else details.strip()
