@@ -31,6 +31,10 @@ _HOST_PART = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 """What a variable of a server's URL may be, so that it can't change whose server that is."""
 
 
+_TOLD = 300
+"""How many characters of a URL that a server sent a message has at most."""
+
+
 def build(method: Method, arguments: Arguments, body: bytes = b"") -> Request:
     """The request that calls a method; arguments that aren't parameters of it are left out.
 
@@ -42,7 +46,7 @@ def build(method: Method, arguments: Arguments, body: bytes = b"") -> Request:
     for parameter in method.parameters:
         if parameter.name not in arguments:
             continue
-        text = _text(arguments[parameter.name])
+        text = written(arguments[parameter.name])
         if parameter.location == "path":
             encode = path_segments if parameter.segments else path_segment
             path = path.replace(f"{{{parameter.name}}}", encode(text))
@@ -63,7 +67,7 @@ def _base(method: Method, arguments: Arguments) -> str | None:
     for parameter in method.parameters if base else ():
         if parameter.location != "server":
             continue
-        value = _text(arguments.get(parameter.name, parameter.default or ""))
+        value = written(arguments.get(parameter.name, parameter.default or ""))
         if not _HOST_PART.fullmatch(value):
             message = f"{parameter.name} stands in the server's URL, where {value!r} can't stand"
             raise SqlError(Code.TYPE_MISMATCH, message)
@@ -91,9 +95,17 @@ def locate(transport: Transport, request: Request) -> str:
 
 def refuse(transport: Transport, request: Request, response: Response) -> NoReturn:
     """Tell what a server said against a request."""
-    raise ServerRefusedError(
-        response.status, reasons(response), locate(transport, request)
-    )
+    said = reasons(response) or _redirected(response)
+    raise ServerRefusedError(response.status, said, locate(transport, request))
+
+
+def _redirected(response: Response) -> tuple[Problem, ...]:
+    """What a redirect (RFC 9110, section 15.4) says; it isn't followed, since the token is for the target alone."""
+    location = response.header(b"location")
+    if not 300 <= response.status < 400 or location is None:
+        return ()
+    told = location[:_TOLD].decode("latin-1")
+    return (Problem(f"it points to {told}, and redirects aren't followed"),)
 
 
 def reasons(response: Response) -> tuple[Problem, ...]:
@@ -124,7 +136,8 @@ def says_missing(response: Response) -> bool:
     )
 
 
-def _text(value: Value) -> str:
+def written(value: Value) -> str:
+    """An argument as requests have it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
