@@ -42,7 +42,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     check = yaml_text._check
 
     def counted(content: bytes, file: str) -> None:
-        names.append(file)
+        names.append(Path(file).name)
         check(content, file)
 
     monkeypatch.setattr(yaml_text, "_check", counted)
@@ -260,6 +260,18 @@ def test_provider_document_that_leads_out(root: Path, load: Load) -> None:
     document.symlink_to(root / "elsewhere.yaml")
     with pytest.raises(PatqlError, match="leads out of the folder"):
         load()
+
+
+@pytest.mark.parametrize("content", ["a: [1", "providerServices: 1"])
+def test_provider_document_that_cant_be_used(
+    root: Path, load: Load, content: str
+) -> None:
+    """It is named in full, since of several folders one must be told from the others."""
+    document = root / "shop" / "v1" / "provider.yaml"
+    document.write_text(content)
+    with pytest.raises(PatqlError) as caught:
+        load()
+    assert caught.value.message.startswith(str(document))
 
 
 def test_references_that_multiply(

@@ -42,8 +42,10 @@ class Folder:
                 return None
             if not path.is_file():
                 raise PatqlError(Code.SCHEMA, f"`{reference}` is no file")
+            # A service is told of with its provider's name; where this can't be read, nothing has a name yet.
+            name = str(path) if reference == DOCUMENT else path.name
             with path.open("rb") as file:
-                return parse(file.read(MAX_BYTES + 1), path.name)
+                return parse(file.read(MAX_BYTES + 1), name)
         except OSError as error:
             message = f"`{reference}` can't be read: {error.strerror}"
             raise PatqlError(Code.SCHEMA, message) from None
