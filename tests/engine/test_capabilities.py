@@ -28,6 +28,15 @@ SELECT * FROM read_parquet('DIR/m.parquet')
 SELECT * FROM parquet_scan('DIR/m.parquet')
 SELECT * FROM parquet_metadata('DIR/m.parquet')
 SELECT * FROM parquet_schema('DIR/m.parquet')
+SELECT * FROM parquet_file_metadata('DIR/m.parquet')
+SELECT * FROM parquet_full_metadata('DIR/m.parquet')
+SELECT * FROM parquet_bloom_probe('DIR/m.parquet', 'a', 'x')
+SELECT * FROM read_avro('DIR/m.txt')
+SELECT * FROM read_xlsx('DIR/m.txt')
+SELECT * FROM sql_auto_complete('FROM ''DIR/')
+SELECT * FROM system.main.read_text('DIR/m.txt')
+SELECT * FROM linode.profile.tokens t, read_text('DIR/m' || left(t.label, 0) || '.txt')
+SELECT list_transform(['DIR/m.txt'], x -> (SELECT content FROM read_text(x)))
 SELECT * FROM parquet_kv_metadata('DIR/m.parquet')
 SELECT * FROM read_json('DIR/m.json')
 SELECT * FROM read_json_auto('DIR/m.json')
@@ -66,6 +75,8 @@ SELECT * FROM (DESCRIBE FROM 'DIR/m.csv')
 SELECT * FROM (SUMMARIZE FROM 'DIR/m.csv')
 TABLE 'DIR/m.csv'
 SELECT getenv('PATQL_MARK')
+SELECT system.main.getenv('PATQL_MARK')
+CREATE VIEW x AS SELECT getenv('PATQL_MARK') AS h; FROM x
 SELECT current_setting('PATQL_MARK')
 SELECT * FROM which_secret('DIR', 's3')
 SELECT * FROM duckdb_secrets()
@@ -126,9 +137,11 @@ COPY (SELECT 1) TO 'DIR/out.parquet' (FORMAT parquet)
 COPY linode.profile.tokens TO 'DIR/out.csv'
 COPY (SELECT * FROM linode.profile.tokens) TO 'DIR/out.csv'
 COPY (SELECT 1) TO '/dev/stdout'
+COPY (SELECT 1) TO STDOUT
 COPY FROM DATABASE memory TO other
 ATTACH 'DIR/out.duckdb' AS other
 ATTACH 'DIR/m.duckdb' AS other (READ_ONLY)
+ATTACH OR REPLACE 'DIR/m.duckdb' AS other
 ATTACH IF NOT EXISTS ':memory:' AS other
 DETACH memory
 EXPORT DATABASE 'DIR/out'
@@ -136,6 +149,8 @@ IMPORT DATABASE 'DIR'
 INSTALL httpfs
 INSTALL 'DIR/m.duckdb'
 FORCE INSTALL httpfs FROM 'DIR'
+UPDATE EXTENSIONS
+UPDATE EXTENSIONS (httpfs)
 LOAD httpfs
 LOAD 'DIR/m.duckdb_extension'
 SET enable_external_access = true

@@ -201,6 +201,7 @@ def test_statements(opened: Open, case: str) -> None:
             "nosuch",
         ),
         ("UPDATE t SET a = 'x'", "evaluation", "Could not convert"),
+        ("UPDATE EXTENSIONS", "unsupported", "isn't one UPDATE"),
         ("CREATE TABLE a.b.c AS SELECT 1", "unknown_name", "a"),
         ("COPY t TO 'x.csv'", "unsupported", "x.csv is a file"),
         ("USE nosuch", "unknown_name", "nosuch"),

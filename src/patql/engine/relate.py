@@ -394,7 +394,7 @@ class Relational:
     def _statement(self, sql: str) -> duckdb.Statement:
         # What reads as one statement to us must be one of the same kind to DuckDB: the two tokenizers could disagree.
         statements = self._connection.extract_statements(sql)
-        kind = statements[0].type.name if len(statements) == 1 else ""
+        kind = _kind(statements[0]) if len(statements) == 1 else ""
         pivots = kind == _PIVOT and "pivot" in sql.casefold()
         if not pivots and kind not in ("SELECT", self._accepted):
             message = f"this isn't one {self._accepted} to the relational engine"
@@ -428,6 +428,14 @@ def _columns(relation: duckdb.DuckDBPyRelation) -> tuple[ResultColumn, ...]:
         ResultColumn(name, str(kind))
         for name, kind in zip(relation.columns, relation.types, strict=True)
     )
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    """The DuckDB type of a statement, empty for one that its Python module has no name for, such as UPDATE EXTENSIONS."""
+    try:
+        return statement.type.name
+    except ValueError:
+        return ""
 
 
 def _names(parts: tuple[str, ...]) -> Callable[[tuple[str, ...]], bool]:
