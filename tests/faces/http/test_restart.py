@@ -115,6 +115,27 @@ def test_restart_under_load(serving: Serving, tmp_path: Path) -> None:
     assert "Traceback" not in served.written()
 
 
+def test_restart_runs_new_code(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that take over at SIGHUP run what is installed then."""
+    code = tmp_path / "code" / "sitecustomize.py"  # every interpreter runs it first
+    code.parent.mkdir()
+    code.write_text("import os; os.write(2, b'first edition\\n')")
+    python = (str(code.parent), os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(python))
+    with serving(tmp_path, "--workers", "2") as served:
+        before = both(served)
+        assert "second edition" not in served.written()
+        code.write_text("import os; os.write(2, b'second edition\\n')")
+        served.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 60
+        while workers(served) & before:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert served.written().count("second edition") >= 2
+
+
 def test_worker_that_dies(serving: Serving, tmp_path: Path) -> None:
     """A worker that is killed is replaced, and the service goes on."""
     with serving(tmp_path, "--workers", "2") as served:
