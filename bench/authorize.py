@@ -15,10 +15,10 @@ from bench.serving import compared, cores, on_core
 from patql import config
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
+from patql.authority.verify import Presented
 from patql.compose import api_from_environment
 from patql.faces.http.app import App
 from patql.faces.http.host import Host
-from patql.kernel.secrets import Secret
 
 TOKENS = 1_000_000
 REQUESTS = 30_000
@@ -37,7 +37,7 @@ def constant(_host: Host) -> App:
         """An authority that has made up its mind."""
 
         def verify(
-            self, secret: str | bytes | Secret, needs: str | Sequence[str] = ()
+            self, secret: Presented, needs: str | Sequence[str] = ()
         ) -> Granted | Denied:
             """The one verdict."""
             return verdict

@@ -102,17 +102,23 @@ def answer(verdict: Granted | Denied, required: str) -> Answer:
         required: the scopes that it is about.
     """
     if isinstance(verdict, Granted):
-        token = f"x-auth-token-id: {verdict.token_id}\r\nx-auth-handle: {verdict.handle}\r\n"
-        return Answer(200, _identity(verdict.user, verdict.scopes) + token.encode())
+        v = verdict
+        return Answer(200, _identity(v.user, v.scopes, v.token_id, v.handle))
     if verdict.reason is Reason.INSUFFICIENT_SCOPE:
         return Answer(403, _insufficient(required))
     return BAD_CREDENTIAL
 
 
 @lru_cache(maxsize=4096)
-def _identity(user: str, scopes: str) -> bytes:
-    name = quote(user, safe=_PLAIN)
-    return f"x-auth-user: {name}\r\nx-auth-scopes: {scopes}\r\n".encode("ascii")
+def _identity(user: str, scopes: str, token_id: int | None, handle: str) -> bytes:
+    lines = {
+        "x-auth-user": quote(user, safe=_PLAIN),
+        "x-auth-scopes": scopes,
+        "x-auth-token-id": token_id,
+        "x-auth-handle": handle,
+    }
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return text.encode("ascii")
 
 
 @lru_cache(maxsize=1024)

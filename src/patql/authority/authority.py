@@ -26,6 +26,7 @@ from patql.authority.policy import Policy
 from patql.authority.ports import TokenStore, Transaction
 from patql.authority.replay import Replay
 from patql.authority.text import check_username, label_problems
+from patql.authority.verify import Presented
 from patql.kernel.clock import Clock
 from patql.kernel.errors import Code, InvalidRequestError, PatqlError
 from patql.kernel.secrets import Secret
@@ -66,7 +67,7 @@ class Authority:
         return self._store.inline
 
     def verify(
-        self, secret: str | bytes | Secret, needs: str | Sequence[str] = ()
+        self, secret: Presented, needs: str | Sequence[str] = ()
     ) -> Granted | Denied:
         """Whether a secret is good, now, for all the scopes that are needed (none: for any token).
 
@@ -75,7 +76,7 @@ class Authority:
         return verify.verify(secret, needs, self._store, self._clock)
 
     async def verify_async(
-        self, secret: str | bytes | Secret, needs: str | Sequence[str] = ()
+        self, secret: Presented, needs: str | Sequence[str] = ()
     ) -> Granted | Denied:
         """The same on an event loop, which it doesn't block."""
         return await verify.verify_async(secret, needs, self._store, self._clock)

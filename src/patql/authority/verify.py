@@ -9,13 +9,16 @@ from patql.authority.tokens import Parsed
 from patql.kernel.clock import Clock
 from patql.kernel.secrets import Secret, same
 
+Presented = str | bytes | Secret | Parsed
+"""A secret, or what is left of one that was well-formed and has been read before."""
+
 _UNKNOWN = Denied(Reason.UNKNOWN)
 _REVOKED = Denied(Reason.REVOKED)
 _EXPIRED = Denied(Reason.EXPIRED)
 
 
 def verify(
-    presented: str | bytes | Secret,
+    presented: Presented,
     needs: str | Sequence[str],
     store: TokenStore,
     clock: Clock,
@@ -32,7 +35,7 @@ def verify(
 
 
 async def verify_async(
-    presented: str | bytes | Secret,
+    presented: Presented,
     needs: str | Sequence[str],
     store: TokenStore,
     clock: Clock,
@@ -45,7 +48,7 @@ async def verify_async(
     return decide(parsed, record, _needed(needs), clock.now())
 
 
-def identify(presented: str | bytes | Secret, store: TokenStore) -> int | None:
+def identify(presented: Presented, store: TokenStore) -> int | None:
     """The id of the token that this is, in whatever state; None where it is none."""
     parsed = _parse(presented)
     record = store.find(parsed.handle) if parsed else None
@@ -82,7 +85,9 @@ def decide(
     return granted
 
 
-def _parse(presented: str | bytes | Secret) -> Parsed | None:
+def _parse(presented: Presented) -> Parsed | None:
+    if isinstance(presented, Parsed):
+        return presented
     if isinstance(presented, Secret):
         presented = presented.reveal()
     return tokens.parse(presented)

@@ -15,7 +15,7 @@ import msgspec
 from patql.catalog.document import Provider
 from patql.kernel.version import __version__
 
-FORMAT = f"5 of {__version__}"
+FORMAT = f"6 of {__version__}"
 """Changes whenever compiling gives something else than before."""
 
 

@@ -72,7 +72,8 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     `location` is path, query, header or server (a variable of the server's URL); `key_column` names the column of the
     row that a path parameter selects by; `minimum` and `maximum` bound an integer; `default` is the value of a server's
     variable that isn't given, and `variable` the environment variable that gives it; a slash in the value of one with
-    `segments` stands in the path as it is.
+    `segments` stands in the path as it is; an `extension` is one that PatQL's own server takes and others don't
+    (`x-patql-extension`).
     """
 
     name: str
@@ -86,6 +87,7 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     default: str | None = None
     variable: str | None = None
     segments: bool = False
+    extension: bool = False
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):

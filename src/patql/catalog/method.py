@@ -160,6 +160,7 @@ def _parameter(node: Node) -> Parameter:
         maximum=described.whole("maximum") if described else None,
         key_column=node.text("x-patql-key") or None,
         segments=node.flag("x-multi-segment"),
+        extension=node.flag("x-patql-extension"),
     )
 
 

@@ -120,12 +120,16 @@ class Rows:
 def usable(method: Method, resource: Resource, state: State) -> Batch | None:
     """What does for many rows what a method does for one, unless it is known that the target hasn't got it."""
     target = state.transport_of(resource).target
-    provider, service, _ = resource.id.split(".")
     if method.batch is None or target in state.unbatched:
         return None
-    # The servers that the document names are those of whoever's API it is about, and have nothing of ours.
-    foreign = target in state.catalog.service(provider, service).servers
-    return None if foreign else method.batch
+    return None if is_foreign(resource, state) else method.batch
+
+
+def is_foreign(resource: Resource, state: State) -> bool:
+    """Whether the target is a server that the document names: of whoever's API it is about, with nothing of ours."""
+    provider, service, _ = resource.id.split(".")
+    servers = state.catalog.service(provider, service).servers
+    return state.transport_of(resource).target in servers
 
 
 def is_ours(resource: Resource, state: State) -> bool:

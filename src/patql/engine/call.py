@@ -12,6 +12,7 @@ from patql.engine.called import called
 from patql.engine.change import is_own, warn_of_own
 from patql.engine.created import Created
 from patql.engine.dryrun import preview
+from patql.engine.extensions import require
 from patql.engine.found import Match
 from patql.engine.given import Arguments
 from patql.engine.ports import Transport
@@ -35,6 +36,7 @@ def call(statement: Exec, state: State) -> Iterator[Result]:
         PatqlError: the server refused.
     """
     resource, method, arguments, request = calling(statement, state)
+    require(method, arguments, resource, state)
     if state.options.dry_run:
         alone = Rows(method, [arguments], [request], resource, state)
         yield preview(resource, method, alone, state)

@@ -16,6 +16,7 @@ from patql.engine.call import calling
 from patql.engine.change import Changing, deleting, looker
 from patql.engine.describe import describe, describe_method
 from patql.engine.dryrun import MASK
+from patql.engine.extensions import Extension, undecided
 from patql.engine.insert import Making
 from patql.engine.insert import prepare as prepare_source
 from patql.engine.lines import texts
@@ -278,7 +279,7 @@ def _changed(
     verb: str, target: Target, told: _Told, more: Iterable[str]
 ) -> Iterator[str]:
     method, by, state = target.method, target.addressed, told.state
-    told.calls(method)
+    told.calls(method, _reader(target.undecided))
     yield f"{verb} rows of {target.resource.id}"
     yield f"  method: {method.name}"
     yield f"  calls: {request(method)}"
@@ -293,7 +294,18 @@ def _changed(
             given = dict.fromkeys(each[name] for each in arguments)
             yield from _indented(f"with: {text}" for text in values({name: [*given]}))
         sent = _sent(method, target.resource, len(arguments), "", state)
-    yield from _indented((*sent, *more))
+    yield from _indented((*sent, *_asked_first(target.undecided), *more))
+
+
+def _reader(extension: Extension | None) -> Method | None:
+    return extension.reader if extension else None
+
+
+def _asked_first(extension: Extension | None) -> Iterator[str]:
+    """How it is found out whether the server takes what only a server of ours does."""
+    if extension is not None:
+        told = f"whether the server is one of ours, which alone take {extension.name}"
+        yield f"before: 1 by {extension.reader.name}, for {told}"
 
 
 def _last(resource: Resource, state: State) -> Iterator[str]:
@@ -309,7 +321,8 @@ def _exec(statement: Exec, told: _Told) -> Iterator[str]:
     before = None
     if method.verb == "DELETE" and state.transport_of(resource).acting is not None:
         before = looker(resource, arguments)
-    told.calls(before, method)
+    extension = undecided(method, arguments, resource, state)
+    told.calls(before, method, _reader(extension))
     yield f"call {resource.id}"
     yield f"  method: {method.name}, since EXEC names it"
     yield f"  calls: {request(method)}"
@@ -318,6 +331,7 @@ def _exec(statement: Exec, told: _Told) -> Iterator[str]:
     if isinstance(statement.body, dict) and statement.body:
         yield f"  sets: {listed([*statement.body])}"
     yield "  requests: 1"
+    yield from _indented(_asked_first(extension))
     if before is not None:
         yield f"  before: 1 by {before.name}, for the session's own token may be meant"
 

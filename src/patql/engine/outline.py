@@ -9,6 +9,7 @@ from patql.engine.given import Value
 from patql.engine.meter import Meter
 from patql.engine.pushdown import Filter
 from patql.engine.quantities import duration, number, size
+from patql.engine.request import written
 from patql.engine.state import State
 from patql.engine.step import Step
 from patql.kernel.secrets import redact
@@ -64,7 +65,7 @@ def values(given: Mapping[str, Sequence[Value]]) -> Iterator[str]:
     """Parameters, each with the values that it is given."""
     for name, several in given.items():
         more = len(several) - NAMED
-        told = [str(value) for value in several[:NAMED]]
+        told = [written(value) for value in several[:NAMED]]
         told += [f"{more:,} more"] if more > 0 else []
         each = "" if len(told) == 1 else "each of "
         yield f"{name} = {each}{listed(told) if told else 'no value'}"

@@ -321,6 +321,7 @@ def _tree(tokens: list[Token], text: str, execs: int) -> exp.Expr:
     if tree is None:
         _refuse(tokens[0], "the statement can't be read", code=Code.SYNTAX)
     restore(tree)
+    _lift_joins(tree)
     tables = [t for t in tree.find_all(exp.Table) if t.name.startswith("exec#")]
     if len(tables) < execs:
         message = "(EXEC …) stands where a table may stand, such as after FROM"
@@ -341,6 +342,15 @@ def _tree(tokens: list[Token], text: str, execs: int) -> exp.Expr:
             )
             _refuse(tokens[0], message)
     return tree
+
+
+def _lift_joins(tree: exp.Expr) -> None:
+    """Have FROM a JOIN b SELECT … be the tree of SELECT … FROM a JOIN b: sqlglot hangs the joins on the first table."""
+    for select in tree.find_all(exp.Select):
+        source: exp.From | None = select.args.get("from_")
+        if source is not None and (joins := source.this.args.get("joins")):
+            source.this.set("joins", None)
+            select.set("joins", [*joins, *(select.args.get("joins") or [])])
 
 
 def _change(

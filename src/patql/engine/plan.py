@@ -9,8 +9,9 @@ from patql.catalog.document import Method, Parameter
 from patql.engine.bind import Bound, Occurrence, names_output
 from patql.engine.constants import Constants
 from patql.engine.feed import Feed, dependencies
-from patql.engine.given import Link
+from patql.engine.given import Link, Value
 from patql.engine.narrowing import push_of
+from patql.engine.scope import bare
 from patql.engine.step import Plan, Step, choose, is_key
 from patql.kernel.errors import Code, SqlError
 
@@ -41,7 +42,7 @@ def make_plan(
     planned: list[Planned] = []
     for occurrence, links in _in_order(bound):
         step = _step(occurrence, links, bound, constants, horizon)
-        _join(planned, step, [occurrence])
+        _join(planned, _as_twin(step, planned, bound), [occurrence])
     for step, readers in planned.copy():
         if step.instead and any(_is_twin(s, step.instead) for s, _ in planned):
             _read_with_list(planned, step, step.instead, readers)
@@ -65,6 +66,46 @@ def _read_with_list(
     other, others = planned[twin]
     planned[min(own, twin)] = (_merged(other, listed), [*others, *readers])
     del planned[max(own, twin)]
+
+
+def _as_twin(step: Step, planned: list[Planned], bound: Bound) -> Step:
+    """A step that is fed by the parameters of one that is planned, as the same request; else the step as it is.
+
+    `a.org = b.org AND a.org = 'blue'` asks for blue's rows once: those of `a` can feed `b` nothing else.
+    """
+    arguments, values, given = {**step.arguments}, {**step.values}, {**step.given}
+    for link in _links(step):
+        name = link.parameter.name
+        found = _known(link, step, planned, bound)
+        if found is None:
+            return step
+        if len(found) != 1:
+            values[name] = found
+            continue
+        arguments[name] = found[0]
+        if any(parameter.name == name for parameter in step.fed):
+            given[name] = found[0]
+    fed = tuple(parameter for parameter in step.fed if parameter.name in values)
+    twin = replace(
+        step, arguments=arguments, values=values, given=given, feed=None, fed=fed
+    )
+    return twin if any(_is_twin(other, twin) for other, _ in planned) else step
+
+
+def _known(
+    link: Link, step: Step, planned: list[Planned], bound: Bound
+) -> tuple[Value, ...] | None:
+    """The constants that the parameter to which a link leads was given, where that is the same one of another table."""
+    column, name = bare(link.expression), link.parameter.name
+    owner = bound.owner(column) if isinstance(column, exp.Column) else None
+    parameter = owner.parameter(column.name) if owner else None
+    if parameter is None or parameter.key_column or parameter.name != name:
+        return None
+    for other, readers in planned:
+        if other.resource is step.resource and any(r is owner for r in readers):
+            argument = other.arguments.get(name)
+            return other.values.get(name) if argument is None else (argument,)
+    return None
 
 
 def _join(planned: list[Planned], step: Step, readers: list[Occurrence]) -> None:

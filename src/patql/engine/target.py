@@ -9,6 +9,7 @@ from patql.engine import query
 from patql.engine.addressed import Addressed
 from patql.engine.batch import Rows
 from patql.engine.dryrun import preview
+from patql.engine.extensions import Extension, require, undecided
 from patql.engine.found import Found, Match, prepare
 from patql.engine.result import Result
 from patql.engine.state import State
@@ -30,6 +31,7 @@ class Target:
         resource: that which is given.
         method: that which will.
         addressed: what WHERE names the rows by, as far as it is known that they aren't read first.
+        undecided: what the server must be asked about before, as far as that is known.
 
     Raises:
         SqlError: no method can act on rows that are found so.
@@ -48,6 +50,7 @@ class Target:
         self._state = state
         self._found: Found | None = None
         self.addressed: Addressed | None = None
+        self.undecided: Extension | None = None
         if methods and all(m.unsupported for m in methods):
             choose(resource, methods, methods[0].required)  # says why
         # A method that doesn't select by the key may act on more than the rows that were found.
@@ -76,6 +79,7 @@ class Target:
                 return self._find(by, selected)
             except SqlError as error:
                 by = self._otherwise(error)
+        require(by.method, by.names, self.resource, self._state)
         tree = self._constants(selected)
         execs = self._statement.execs
         row = query.run(tree, self._state, execs=execs).rows()[0] if tree else ()
@@ -96,6 +100,7 @@ class Target:
             else:
                 return
         self.addressed = by
+        self.undecided = undecided(by.method, by.names, self.resource, self._state)
         constants = self._constants(selected)
         for tree in (*([constants] if constants else []), *by.queries):
             yield query.prepare(tree.copy(), self._state, execs=statement.execs)

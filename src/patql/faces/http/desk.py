@@ -117,7 +117,11 @@ class Desk:
         if self.log.add(
             now, client, handle, method, path, status, size, seconds, request_id
         ):
-            asyncio.get_running_loop().call_later(LOG_DELAY, self.log.flush)
+            self.write_soon()
+
+    def write_soon(self) -> None:
+        """Have what the log gathers written in a moment."""
+        asyncio.get_running_loop().call_later(LOG_DELAY, self.log.flush)
 
     def close(self) -> None:
         """Write what is left to write."""

@@ -9,7 +9,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from patql.api import authorize, problems
 from patql.api.authorize import Answer, Demand
+from patql.authority import tokens
 from patql.authority.model import Denied, Granted
+from patql.authority.verify import Presented
 from patql.faces.http.access_log import request_id, shown
 from patql.faces.http.desk import Desk
 from patql.faces.http.limits import Standing
@@ -28,6 +30,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         required: the scopes that it takes, or the answer that it gets whoever asks.
         secret: the credential that came with it; None for none, empty for more than one.
+        presented: the same, or what is left of it, to be verified.
         method: as it was sent.
         path: decoded, without the query.
         handle: what may be shown of the credential.
@@ -37,6 +40,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
 
     required: Demand
     secret: bytes | None
+    presented: Presented
     method: str
     path: str
     handle: str
@@ -59,6 +63,8 @@ class Gate:
         self._now = desk.now
         self._verify = desk.authority.verify
         self._tell = desk.tell
+        self._count = desk.metrics.request
+        self._log = desk.log.add
         self._heads = dict[int, bytes]()
         self._heads_with: Headers | None = None
         self.recent = Recent[Question]()
@@ -77,6 +83,7 @@ class Gate:
         return Question(
             self._demand(target),
             secret,
+            tokens.parse(secret or b"") or secret or b"",
             method,
             unquote(path) if "%" in path else path,
             shown(secret),
@@ -92,7 +99,7 @@ class Gate:
         if not isinstance(answer, Answer):
             secret, required, standing = answer
             try:
-                verdict = self._verify(secret, required)
+                verdict = self._verify(question.presented, required)
             except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
                 answer = self._failed(error)
             else:
@@ -109,7 +116,8 @@ class Gate:
         if not isinstance(answer, Answer):
             secret, required, standing = answer
             try:
-                verdict = await self._desk.authority.verify_async(secret, required)
+                presented = question.presented
+                verdict = await self._desk.authority.verify_async(presented, required)
             except Exception as error:  # noqa: BLE001  (whatever it is, nobody passes)
                 answer = self._failed(error)
             else:
@@ -166,10 +174,10 @@ class Gate:
         status: int,
         seconds: float,
     ) -> None:
-        method, path, name = question.method, question.path, question.id
-        self._desk.note(
-            AUTHORIZE, now, client, question.handle, method, path, status, 0, seconds, name
-        )  # fmt: skip
+        q = question
+        self._count(AUTHORIZE, q.method, status, seconds)
+        if self._log(now, client, q.handle, q.method, q.path, status, 0, seconds, q.id):
+            self._desk.write_soon()
 
 
 def _decided(

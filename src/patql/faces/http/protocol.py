@@ -34,6 +34,7 @@ from patql.faces.http.app import HSTS, App
 from patql.faces.http.change import Change
 from patql.faces.http.gate import Question
 from patql.faces.http.proxies import UNIX
+from patql.faces.http.recent import Recent
 from patql.faces.http.visit import Visit
 from patql.kernel.errors import Problem
 from patql.kernel.http import Headers, Response
@@ -83,6 +84,7 @@ class Protocol(HttpToolsProtocol):
         self._site = app if isinstance(app, App) else None
         self._desk = app.desk if isinstance(app, App) else None
         self._gate = app.gate if isinstance(app, App) and app.inline else None
+        self._recall = (self._gate.recent if self._gate else Recent[Question]()).recall
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has come: a proxy of ours, or a stranger, whose address is its own whatever it says."""
@@ -107,6 +109,10 @@ class Protocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         if self._is_at_rest:
+            question = self._recall(data)
+            if question is not None and self._is_listening():
+                self._reply(question, keeps=True)
+                return
             self._take_from_the_beginning(data)
         elif self._in_head:
             self._take_more_of_a_head(data)
@@ -252,33 +258,29 @@ class Protocol(HttpToolsProtocol):
             self.data_received(held)
 
     def _take_from_the_beginning(self, data: bytes) -> None:
-        """Take what begins with a request: often one that has been read before, byte for byte, or its head has."""
-        if self._gate is None or self._site is None:
+        """Take what begins with a request, whose head may have been read before."""
+        gate, site = self._gate, self._site
+        if gate is None or site is None:
             super().data_received(data)
-        elif self._is_leaving or self.flow.write_paused or not self._take_known(data):
-            self._begun = 0
-            super().data_received(data)
-            if self._begun == 1 and self._asked is not None:
-                self._gate.recent.keep(data, self._asked)
-            elif self._begun == 1 and self._change is not None:
-                head = data.removesuffix(self._body)
-                self._site.changes.keep(head, self._change)
-
-    def _take_known(self, data: bytes) -> bool:
-        """Take a request that needn't be read again; whether it is one."""
-        if self._gate is None or self._site is None:
-            return False
-        question = self._gate.recent.recall(data)
-        if question is not None:
-            if not self.transport.is_closing():
-                self._reply(question, keeps=True)
-            return True
+            return
         end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
-        change = self._site.changes.recall(data[:end])
-        if change is None or change.length != len(data) - end:
-            return False
-        self._enter(change, data[end:])
-        return True
+        change = site.changes.recall(data[:end])
+        is_whole = change is not None and change.length == len(data) - end
+        if change is not None and is_whole and self._is_listening():
+            self._enter(change, data[end:])
+            return
+        self._begun = 0
+        super().data_received(data)
+        if self._begun == 1 and self._asked is not None:
+            gate.recent.keep(data, self._asked)
+        elif self._begun == 1 and self._change is not None:
+            site.changes.keep(data.removesuffix(self._body), self._change)
+
+    def _is_listening(self) -> bool:
+        """Whether a request is answered here, and the connection then stays."""
+        return not (
+            self._is_leaving or self.flow.write_paused or self.transport.is_closing()
+        )
 
     def _take_more_of_a_head(self, data: bytes) -> None:
         unfinished = self.headers

@@ -112,6 +112,8 @@ def _method_facts(method: Method) -> Iterator[Paragraph]:
     yield _names("Request", [f"{method.verb} {method.path}"])
     if optional := [p.name for p in method.parameters if not p.required]:
         yield _names("Optional params", optional)
+    if extensions := [p.name for p in method.parameters if p.extension]:
+        yield _names("PatQL's own servers alone take it", extensions)
     if method.body:
         yield _names("Properties", [c.name for c in method.body.columns])
     if method.scopes:
