@@ -106,6 +106,10 @@ SELECT * FROM linode.profile.tokens t PIVOT (count(*) FOR label IN ('l1', 'l2'))
 SELECT * FROM (SELECT id, label, scopes FROM linode.profile.tokens t) UNPIVOT (v FOR k IN (label, scopes)) ORDER BY ALL
 FROM linode.profile.tokens t
 FROM linode.profile.tokens t SELECT id ORDER BY id LIMIT 1
+FROM linode.profile.tokens a JOIN linode.profile.tokens b ON a.id = b.id - 1 SELECT a.id, b.label WHERE b.id > 3 ORDER BY 1
+FROM linode.profile.tokens a, linode.profile.tokens b SELECT count(*) WHERE a.id < b.id
+FROM (SELECT id FROM linode.profile.tokens t) a LEFT JOIN linode.profile.tokens b ON a.id = b.id + 1 ORDER BY a.id
+FROM linode.profile.tokens a ANTI JOIN (FROM linode.profile.tokens x JOIN linode.profile.tokens y ON x.id = y.id + 1 SELECT x.id) b USING (id) SELECT id
 SELECT sum(CASE WHEN expiry IS NULL THEN 1 ELSE 0 END)::INT AS never FROM linode.profile.tokens t
 SELECT array_length([1, 2]), len('abc'), list_contains([1, 2], id), flatten([[1], [2]]), list_sort([3, 1, 2]) FROM linode.profile.tokens t ORDER BY id LIMIT 2
 SELECT id FROM linode.profile.tokens t TABLESAMPLE 100% ORDER BY id
