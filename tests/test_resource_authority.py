@@ -227,3 +227,22 @@ def test_over_http(served: Served, tmp_path: Path) -> None:
         pytest.raises(PatqlError, match="Invalid Token"),
     ):
         rows(session, "SELECT * FROM linode.profile.tokens")
+
+
+def test_owners_cascade_over_http(served: Served, tmp_path: Path) -> None:
+    """In a session's first statement too, which doesn't know yet whose server that is."""
+    from patql.kernel.clock import SystemClock
+    from patql.store.sqlite import SqliteStore
+
+    with Authority(SqliteStore(served.database), SystemClock()) as authority:
+        first, own = authority.issue("ada"), authority.issue("ada")
+        verdict = authority.verify(first.secret)
+        assert isinstance(verdict, Granted)
+        second = authority.issue("ada", acting=verdict)
+        settings = read({"PATQL_DATA_DIR": str(tmp_path)})
+        choice = Choice(url=served.url, token=own.secret)
+        with open_session(settings, choice, Alone()) as session:
+            sql = f"DELETE FROM linode.profile.tokens WHERE id = {first.token.id} AND cascade = true"
+            assert message(session, sql) == "1 row deleted"
+        assert [token.id for token in authority.list("ada")] == [own.token.id]
+        assert not authority.verify(second.secret)
