@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Served, Serving
-from tests.faces.http.conftest import logged
+from tests.faces.http.conftest import TOKENS, logged
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ class Load:
 
     def _ask(self, keeps: bool) -> None:
         connection: socket.socket | None = None
-        paths = ("/authorize", "/v4/profile")
+        requests = [*map(self._request, ("/authorize", "/v4/profile")), self._change()]
         for number in range(1_000_000):
             if self._over.is_set():
                 break
@@ -49,7 +49,7 @@ class Load:
                 if connection is None:
                     address = ("127.0.0.1", self._served.port)
                     connection = socket.create_connection(address, timeout=10)
-                connection.sendall(self._request(paths[number % 2]))
+                connection.sendall(requests[number % 3])
                 answer = connection.recv(65536)
             except OSError as error:
                 self.seen[type(error).__name__] += 1
@@ -64,6 +64,15 @@ class Load:
                 connection = None
         if connection is not None:
             connection.close()
+
+    def _change(self) -> bytes:
+        """One of several, which wait for the disk."""
+        body = b'{"label":"root"}'
+        return (
+            f"PUT {TOKENS}/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {self._served.secret}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        ).encode() + body
 
     def _request(self, path: str) -> bytes:
         return (
@@ -96,7 +105,7 @@ def _is_worker(pid: str) -> bool:
 
 
 def test_restart_under_load(serving: Serving, tmp_path: Path) -> None:
-    """At SIGHUP every worker is replaced; clients see nothing of it, whether they keep their connections or not."""
+    """At SIGHUP every worker is replaced; clients who ask and change see nothing of it, whether they keep connections or not."""
     with serving(tmp_path, "--workers", "2") as served:
         before = both(served)
         with Load(served) as load:
