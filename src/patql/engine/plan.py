@@ -203,7 +203,11 @@ def _step(
     horizon: str,
 ) -> Step:
     resource, readers = occurrence.resource, occurrence.readers
-    method = choose(resource, readers, [*occurrence.values, *links])
+    try:
+        method = choose(resource, readers, [*occurrence.values, *links])
+    except SqlError as error:
+        error.hint = error.hint or _apart(occurrence, bound)
+        raise
     step = _called(occurrence, method, links, bound)
     instead = _list_instead(step, occurrence, links, bound)
     if instead is not None:
@@ -211,6 +215,17 @@ def _step(
         instead = replace(instead, push=push)
     push = push_of(occurrence, step, bound, constants, horizon)
     return replace(step, push=push, instead=instead)
+
+
+def _apart(occurrence: Occurrence, bound: Bound) -> str | None:
+    """What would give parameters that are compared together, which gives none of them a value; None where none are."""
+    for together in bound.tree.find_all(exp.Tuple):
+        for column in together.expressions:
+            own = isinstance(column, exp.Column) and bound.owner(column) is occurrence
+            if own and (parameter := occurrence.parameter(column.name)):
+                name = parameter.name
+                return f"Compare each by itself: {name} = value, {name} IN (…), or in a join with rows that have all of them."
+    return None
 
 
 def _list_instead(
@@ -314,9 +329,11 @@ def _check_parameters(occurrence: Occurrence, step: Step, bound: Bound) -> None:
         if parameter is None or parameter.key_column or parameter.name in shown:
             continue
         if not names_output(column):
+            full = any(join.side == "FULL" for join in bound.tree.find_all(exp.Join))
+            but = " other than FULL" if full else ""
             message = (
                 f"{parameter.name} is a parameter of {occurrence.resource.id}: give it as {parameter.name} = value, "
-                f"{parameter.name} IN (…), or by a join"
+                f"{parameter.name} IN (…), or by a join{but}"
             )
             raise SqlError(Code.UNSUPPORTED, message)
 
