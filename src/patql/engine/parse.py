@@ -347,10 +347,13 @@ def _tree(tokens: list[Token], text: str, execs: int) -> exp.Expr:
 def _lift_joins(tree: exp.Expr) -> None:
     """Have FROM a JOIN b SELECT … be the tree of SELECT … FROM a JOIN b: sqlglot hangs the joins on the first table."""
     for select in tree.find_all(exp.Select):
-        source: exp.From | None = select.args.get("from_")
-        if source is not None and (joins := source.this.args.get("joins")):
+        if (source := select.args.get("from_")) is None:
+            continue
+        joins: list[exp.Expr] = source.this.args.get("joins") or []
+        if joins:
             source.this.set("joins", None)
-            select.set("joins", [*joins, *(select.args.get("joins") or [])])
+            others: list[exp.Expr] = select.args.get("joins") or []
+            select.set("joins", [*joins, *others])
 
 
 def _change(
