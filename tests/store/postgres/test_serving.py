@@ -95,6 +95,45 @@ def _base(log: Path) -> str:
     raise AssertionError(log.read_text())
 
 
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
+_ASKED = [
+    ("GET", "/authorize", None, _JSON),
+    ("GET", "/authorize/linodes:read_only/x", None, _JSON),
+    ("GET", "/v4/profile", None, _JSON),
+    ("GET", "/v4/profile/tokens", None, _JSON),
+    ("POST", "/v4/profile/tokens", b"{}", _JSON),
+    ("PUT", "/v4/profile/tokens/1", b'{"label":"x"}', _JSON),
+    ("DELETE", "/v4/profile/tokens/1", None, _JSON),
+    ("POST", "/v4/patql/batch", b'{"tokens":[{}]}', _JSON),
+    ("DELETE", "/v4/patql/batch", b'{"ids":[1]}', _JSON),
+    ("GET", "/v4/patql/users", None, _JSON),
+    ("PUT", "/v4/patql/users/root", b'{"state":"active"}', _JSON),
+    ("GET", "/v4/patql/tokens", None, _JSON),
+    ("DELETE", "/v4/patql/tokens/1", None, _JSON),
+    ("GET", "/v4/patql/events", None, _JSON),
+    ("GET", "/v4/account/events", None, _JSON),
+    ("POST", "/oauth/introspect", b"token={}", _FORM),
+    ("POST", "/oauth/revoke", b"token={}", _FORM),
+]
+"""Everything that takes a look at the store, as method, path, body and its type; `{}` in a form stands for the token."""
+
+
+def _refusal(
+    origin: str, secret: str, method: str, path: str, body: bytes | None, kind: str
+) -> tuple[int, str | None]:
+    """The status, and when to come again."""
+    if kind == _FORM and body is not None:
+        body = body.replace(b"{}", secret.encode())
+    request = urllib.request.Request(origin + path, body, method=method)
+    request.add_header("Authorization", f"Bearer {secret}")
+    request.add_header("Content-Type", kind)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    with refused.value as answer:
+        assert not answer.headers.get("X-Auth-User")
+        return answer.code, answer.headers["Retry-After"]
+
+
 def _health(admin: str) -> list[int]:
     """Whether it is alive, and whether it can do its work."""
     return [_status(f"{admin}/{path}", "") for path in ("healthz", "readyz")]
@@ -120,8 +159,8 @@ def _use(
     assert _health(admin) == [200, 200]
     cluster.stop()
     try:
-        assert _status(authorize, ci) == 503
-        assert _status(f"{base}/profile/tokens", ci) == 503
+        for asked in _ASKED:
+            assert _refusal(base.removesuffix("/v4"), secret, *asked) == (503, "1")
         assert _health(admin) == [200, 503]
     finally:
         cluster.start()

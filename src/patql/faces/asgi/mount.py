@@ -164,7 +164,7 @@ def _private(response: Response) -> Response:
 
 
 def _placed(document: Response, scope: Message) -> Response:
-    """The document with the paths of its servers as they are from outside (OpenAPI 3.1, section 4.8.5)."""
+    """The document with the paths of its servers as they are from outside (OpenAPI 3.0.3, "Server Object")."""
     root: str = scope.get("root_path", "").rstrip("/")
     body = document.body
     for prefix in PREFIXES:
