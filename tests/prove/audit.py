@@ -8,7 +8,7 @@ from tests.prove.history import NEVER, TRUSTED, Act, Line, Operation, Outcome
 from tests.prove.lifetimes import HAPPENED, REVOKES, endings
 from tests.prove.violation import Rule, Violation
 
-_LABELLED = frozenset({Act.ISSUE, Act.RENAME, Act.SUSPEND})
+_LABELLED = frozenset({Act.ISSUE, Act.RENAME, Act.SUSPEND, Act.RESUME})
 
 
 def check_audit(history: Sequence[Operation], lines: Sequence[Line]) -> list[Violation]:

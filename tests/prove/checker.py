@@ -7,15 +7,19 @@ instant between its invocation and its return. So a history is linearizable, tok
 - nothing that began after somebody had seen the token ended saw it good,
 - nothing that returned before anything was invoked that may end the token saw it ended.
 
+While its user is suspended, a token isn't good either, and the same holds between the suspension and the resumption: from
+when the one has returned, or somebody has seen it, until the other is invoked. A refusal in that time tells nothing of the
+token's end.
+
 A token is seen good where it is accepted, and where it acts: a change that it makes is checked as a verification is. A
 revocation whose answer was lost may have ended the token at any time after its invocation, or not at all.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from tests.prove.history import NEVER, TRUSTED, Act, Operation, Outcome
-from tests.prove.lifetimes import lifetimes
+from tests.prove.lifetimes import Lifetime, lifetimes
 from tests.prove.violation import Rule, Violation
 
 
@@ -38,8 +42,13 @@ def check_listed(
         Violation(Rule.LISTED, token, f"listed: {token in listed}")
         for token in (each.target for each in history if _issued(each))
         if (lives[token].latest < at and token in listed)
-        or (lives[token].earliest > at and token not in listed)
+        or (_is_there(lives[token], at) and token not in listed)
     ]
+
+
+def _is_there(life: Lifetime, at: float) -> bool:
+    """Whether a token is good for sure at an instant after the history."""
+    return life.earliest > at and (life.pause is None or life.pause.ended < at)
 
 
 def sightings(operation: Operation) -> Iterator[tuple[int, bool]]:
@@ -82,29 +91,42 @@ def _ended_twice(history: Sequence[Operation]) -> Iterator[Violation]:
 
 def _out_of_order(history: Sequence[Operation]) -> Iterator[Violation]:
     lives = lifetimes(history)
-    seen_ended = _first_refusals(history)
+    seen_ended, seen_paused = _first_refusals(history, lives)
     for operation in history:
         for token, good in sightings(operation):
-            life, seen = lives[token], seen_ended[token]
-            if good and operation.invoked > life.latest:
+            life, seen, pause = lives[token], seen_ended[token], lives[token].pause
+            if good and pause and pause.holds(operation, pause.begun):
+                gap = operation.invoked - pause.begun
+                yield _violation(Rule.ACCEPTED_AFTER_END, token, operation, gap)
+            elif good and pause and pause.holds(operation, seen_paused[token]):
+                gap = operation.invoked - seen_paused[token]
+                yield _violation(Rule.ACCEPTED_AFTER_REFUSAL, token, operation, gap)
+            elif good and operation.invoked > life.latest:
                 gap = operation.invoked - life.latest
                 yield _violation(Rule.ACCEPTED_AFTER_END, token, operation, gap)
             elif good and operation.invoked > seen:
                 gap = operation.invoked - seen
                 yield _violation(Rule.ACCEPTED_AFTER_REFUSAL, token, operation, gap)
-            elif not good and operation.returned < life.earliest:
+            elif good or (pause and pause.touches(operation)):
+                continue
+            elif operation.returned < life.earliest:
                 gap = life.earliest - operation.returned
                 yield _violation(Rule.LOST, token, operation, gap)
 
 
-def _first_refusals(history: Sequence[Operation]) -> defaultdict[int, float]:
-    """When each token was first known to have ended, because somebody had seen it so."""
-    first = defaultdict[int, float](lambda: NEVER)
+def _first_refusals(
+    history: Sequence[Operation], lives: Mapping[int, Lifetime]
+) -> tuple[Mapping[int, float], Mapping[int, float]]:
+    """When each token was first known to have ended, because somebody had seen it so; and to be suspended, or ended."""
+    ended = defaultdict[int, float](lambda: NEVER)
+    paused = defaultdict[int, float](lambda: NEVER)
     for operation in history:
         for token, good in sightings(operation):
+            pause = lives[token].pause
             if not good:
+                first = paused if pause and pause.touches(operation) else ended
                 first[token] = min(first[token], operation.returned)
-    return first
+    return ended, paused
 
 
 def _issued(operation: Operation) -> bool:

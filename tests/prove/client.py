@@ -62,6 +62,7 @@ class Client:
                 self._issue_many: 0.6,
                 self._revoke_many: 0.8,
                 self._suspend: 0.3,
+                self._resume: 0.1,
             }
         acts, odds = list(weights), list(weights.values())
         while not enough():
@@ -214,13 +215,31 @@ class Client:
         user = self._tokens.doomed() if self._is(0.7) else None
         if user is None:
             return Outcome.DONE
+        server, for_ever = self._server(), self._is(0.5)
+        request = server.wording.suspend(user, for_ever=for_ever)
+        seen = await self._administer(server, Act.SUSPEND, request, user)
+        if seen.outcome is Outcome.DONE and not for_ever:
+            self._tokens.add_suspended(user)
+        return seen.outcome
+
+    async def _resume(self) -> Outcome:
+        """Give a user back what a suspension took."""
+        user = self._tokens.suspended()
+        if user is None:
+            return Outcome.DONE
         server = self._server()
-        request = server.wording.suspend(user, for_ever=self._is(0.5))
+        request = server.wording.resume(user)
+        seen = await self._administer(server, Act.RESUME, request, user)
+        return seen.outcome
+
+    async def _administer(
+        self, server: Server, act: Act, request: bytes, user: str
+    ) -> Operation:
         by = TRUSTED if server.trusts else FOUNDERS_TOKEN
         seen, _ = await self._recorder.ask(
             self._number,
             server,
-            Act.SUSPEND,
+            act,
             request,
             by=by,
             target=0,
@@ -228,7 +247,7 @@ class Client:
             user=user,
         )
         self._ask_all_if_done(seen, self._tokens.of_user(user))
-        return seen.outcome
+        return seen
 
     async def _make_user(self) -> None:
         """A product makes a user by issuing them a token."""

@@ -21,7 +21,10 @@ class Act(StrEnum):
     SURRENDER = "surrender"
     """Revocation by possession (RFC 7009), which succeeds for a token that isn't good, too."""
     SUSPEND = "suspend"
-    """The end of all of a user's tokens, those included that are issued at the same time."""
+    """The end of all of a user's tokens, those included that are issued at the same time; unless the user is resumed."""
+    RESUME = "resume"
+    """All tokens of a suspended user are good again that would be if nobody had suspended them; asked for but once, and
+    only where the suspension was acknowledged."""
 
 
 class Outcome(StrEnum):
@@ -52,8 +55,8 @@ class Operation(msgspec.Struct, gc=False):
         invoked: the instant before it was sent, in seconds.
         returned: the instant after its answer was read, in seconds, or NEVER.
         outcome: what is known of it.
-        label: the label that it gives, which no other operation gives; a suspension's is the user.
-        user: whose token is issued, or who is suspended.
+        label: the label that it gives, which no other operation gives; a suspension's and a resumption's is the user.
+        user: whose token is issued, or who is suspended or resumed.
         handle: the first characters of what was issued.
         expiry: when what was issued expires, in seconds on this clock; NEVER for a token that doesn't.
         cascade: whether a revocation takes all that descend from its target, too.

@@ -13,11 +13,39 @@ REVOKES = frozenset({Act.REVOKE, Act.SURRENDER})
 HAPPENED = frozenset({Outcome.DONE, Outcome.UNKNOWN})
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """A time in which a token isn't good, since its user is suspended, after which it is again.
+
+    Attributes:
+        begins: when it may have begun, in seconds.
+        begun: when it had.
+        ends: when it may have ended.
+        ended: when it had; NEVER where nobody knows.
+    """
+
+    begins: float
+    begun: float
+    ends: float
+    ended: float
+
+    def touches(self, operation: Operation) -> bool:
+        """Whether an operation may have seen the token in it."""
+        return operation.returned >= self.begins and operation.invoked <= self.ended
+
+    def holds(self, operation: Operation, since: float) -> bool:
+        """Whether an operation saw the token in it, where it is known to have begun by `since`."""
+        return operation.invoked > since and operation.returned < self.ends
+
+
 class Lifetime(msgspec.Struct):
-    """A token's end: not before `earliest`, and by `latest` for sure; in seconds, NEVER where nothing ends it."""
+    """A token's end: not before `earliest`, and by `latest` for sure; in seconds, NEVER where nothing ends it.
+
+    And a time in which it was suspended.
+    """
 
     earliest: float = NEVER
     latest: float = NEVER
+    pause: Pause | None = None
 
     def ends(self, earliest: float, latest: float) -> None:
         """Something ends it, between these instants."""
@@ -32,10 +60,21 @@ def lifetimes(history: Sequence[Operation]) -> defaultdict[int, Lifetime]:
         if operation.expiry != NEVER:
             instant = operation.expiry
             lives[operation.target].ends(instant - SLACK, instant + SLACK)
+    resumed = {each.user: each for each in history if _resumes(each)}
     for token, operation in endings(history):
         known = operation.outcome is Outcome.DONE
-        lives[token].ends(operation.invoked, operation.returned if known else NEVER)
+        returned = operation.returned if known else NEVER
+        if operation.act is Act.SUSPEND and (after := resumed.get(operation.user)):
+            lives[token].pause = Pause(
+                operation.invoked, returned, after.invoked, after.returned
+            )
+        else:
+            lives[token].ends(operation.invoked, returned)
     return lives
+
+
+def _resumes(operation: Operation) -> bool:
+    return operation.act is Act.RESUME and operation.outcome in HAPPENED
 
 
 def endings(history: Sequence[Operation]) -> Iterator[tuple[int, Operation]]:

@@ -13,6 +13,7 @@ _ACTS = {
     "token_delete": Act.REVOKE,
     "user_suspend": Act.SUSPEND,
     "user_remove": Act.SUSPEND,
+    "user_resume": Act.RESUME,
 }
 _STRETCH = 5000
 

@@ -89,6 +89,8 @@ def _change(authority: Authority, asked: Asked, acting: Granted | None) -> int:
             )
         case "suspend":
             done = authority.admin.change(user, suspended=True)
+        case "resume":
+            done = authority.admin.change(user, suspended=False)
         case "remove":
             done = authority.admin.remove(user)
         case _:

@@ -34,6 +34,7 @@ class Tokens:
         self.every = {root.id: root for root in roots}
         self._steady = roots
         self._doomed = deque[str]()
+        self._suspended = deque[str]()
         self._of_user = defaultdict[str, list[Known]](list)
         self._live = list[Known]()
         self._places = dict[int, int]()
@@ -60,6 +61,14 @@ class Tokens:
         for token in self._of_user[user]:
             self.end(token)
         return user
+
+    def add_suspended(self, user: str) -> None:
+        """A user is suspended, who may be resumed."""
+        self._suspended.append(user)
+
+    def suspended(self) -> str | None:
+        """The user whose turn it is to be resumed."""
+        return self._suspended.popleft() if self._suspended else None
 
     def of_user(self, user: str) -> list[Known]:
         """All tokens that a user has, or had."""

@@ -72,6 +72,10 @@ class Wording(Protocol):
         """The end of a user's tokens."""
         ...
 
+    def resume(self, user: str) -> bytes:
+        """All that a suspension took, given back."""
+        ...
+
     def parse(self, received: bytes) -> Answer | None:
         """An answer, once it is complete."""
         ...
@@ -132,6 +136,10 @@ class Api:
         if for_ever:
             return _http("DELETE", f"{_USERS}/{user}", self._admin)
         return _http("PUT", f"{_USERS}/{user}", self._admin, _json(state="suspended"))
+
+    def resume(self, user: str) -> bytes:
+        """All that a suspension took, given back by the admin."""
+        return _http("PUT", f"{_USERS}/{user}", self._admin, _json(state="active"))
 
     def parse(self, received: bytes) -> Answer | None:
         """An answer, once it is complete; what introspection says in the body is said by the status."""
@@ -201,6 +209,10 @@ class Product:
     def suspend(self, user: str, *, for_ever: bool) -> bytes:
         """The end of a user's tokens."""
         return _line(Asked("remove" if for_ever else "suspend", "", user))
+
+    def resume(self, user: str) -> bytes:
+        """All that a suspension took, given back."""
+        return _line(Asked("resume", "", user))
 
     def parse(self, received: bytes) -> Answer | None:
         """An answer, once it is complete."""
