@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from tests.rest.conftest import Server
 
+import patql
 from patql.kernel.errors import Code, PatqlError
 from patql.kernel.http import Request, Response
 from patql.kernel.secrets import Secret
@@ -185,3 +187,27 @@ def test_two_iterators_are_alive_at_once(transport: HttpTransport) -> None:
     for thread, kept in taken:
         thread.join(SOON)
         assert kept == [bodies[10:]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT label FROM linode.profile.tokens",
+        "SELECT count(DISTINCT label) FROM linode.profile.tokens",
+        "DELETE FROM linode.profile.tokens WHERE id = 5",
+    ],
+)
+@pytest.mark.parametrize("end", ["close", "cancel"])
+def test_whoever_closes_a_session_ends_its_requests(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, end: str
+) -> None:
+    """From another thread: the statement says so, and the server sees the connection closed."""
+    monkeypatch.setenv("PATQL_DATA_DIR", str(tmp_path))
+    server.plans = {"tokens": ["hang"], "5": ["hang"]}
+    with patql.connect(server.base, token=TOKEN.reveal()) as session:
+        thread, kept = in_thread(lambda: list(session.run(sql)))
+        wait_for(server, 1)
+        getattr(session, end)()
+        thread.join(SOON)
+        check_cancelled(kept)
+        assert server.closed.acquire(timeout=SOON)

@@ -1,8 +1,8 @@
 """A session: statements in, results out."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
-from threading import Timer
+from contextlib import closing, contextmanager
+from threading import RLock, Timer
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -13,6 +13,9 @@ from patql.engine.state import Options, State
 from patql.engine.statement import STOPPED
 from patql.kernel.clock import Clock
 from patql.kernel.errors import Code, PatqlError, SqlError
+
+_AGAIN = 0.1
+"""Seconds after which a statement is cancelled again, since it may have begun after it was the first time."""
 
 
 class Alarm(Protocol):
@@ -68,6 +71,7 @@ class Session:
         )
         self._clock = clock
         self._alarm = alarm
+        self._busy = RLock()
 
     def run(self, sql: str) -> Iterator[Result]:
         """The results of a script, statement by statement; each runs when its result is asked for.
@@ -75,6 +79,15 @@ class Session:
         Raises:
             PatqlError: a statement failed; what it did before is a result of its own, given first.
         """
+        with closing(self._results(sql)) as results:
+            while True:
+                with self._busy:
+                    result = next(results, None)
+                if result is None:
+                    return
+                yield result
+
+    def _results(self, sql: str) -> Generator[Result]:
         from patql.engine.execute import execute
         from patql.engine.parse import parse
 
@@ -140,8 +153,15 @@ class Session:
         self.state.stop(PatqlError(Code.CANCELLED, STOPPED))
 
     def close(self) -> None:
-        """Free the relational engine and the transports."""
-        self.state.close()
+        """End the statement that is being run, as `cancel` does, and free the relational engine and the transports."""
+        wait = 0.0
+        while not self._busy.acquire(timeout=wait):
+            self.cancel()
+            wait = _AGAIN
+        try:
+            self.state.close()
+        finally:
+            self._busy.release()
 
     def __enter__(self) -> Self:
         return self
