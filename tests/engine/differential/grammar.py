@@ -97,7 +97,8 @@ class Grammar(Sources):
     def _starred(self) -> Case:
         """All columns under their own names, of one source."""
         source = self.sources(0)
-        text = join("SELECT * FROM {}{}", source.text, self._where(source))
+        template = self.one("SELECT * FROM {}{}", "FROM {}{}")
+        text = join(template, source.text, self._where(source))
         return Case(ours=text[0], theirs=text[1])
 
     def _distinct_on(self) -> Case:
@@ -276,7 +277,8 @@ class Grammar(Sources):
             for each in kinds
         ]
         where = self._where(source, outer=outer)
-        text = join("SELECT {} FROM {}{}", self._outputs(shown), source.text, where)
+        template = self.one("SELECT {0} FROM {1}{2}", "FROM {1} SELECT {0}{2}")
+        text = join(template, self._outputs(shown), source.text, where)
         return Select(text, _honest(kinds, kinds))
 
     def _grouped(
