@@ -99,8 +99,10 @@ class Server:
                 writer.write(_head(status, sent, b"{}") + b"{}")
                 return True
         if name == "hang":
-            await reader.read()
-            self.closed.release()
+            try:
+                await reader.read()
+            finally:  # a reset closes a connection too
+                self.closed.release()
             return False
         if name == "close":
             return False

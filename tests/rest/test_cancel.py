@@ -164,9 +164,13 @@ def test_connections_of_others_stay(server: Server) -> None:
 def test_ctrl_c_closes_connections(
     transport: HttpTransport, server: Server, count: int
 ) -> None:
-    """At once."""
-    interruption = threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
-    interruption.start()
+    """At once; it is pressed when the server has every request, since before that it has nothing that could close."""
+
+    def press() -> None:
+        wait_for(server, count)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interruption, _ = in_thread(press)
     with pytest.raises(KeyboardInterrupt):
         transport.attempt(hang(count, "POST"), 4, lambda _position, _answer: None)
     interruption.join()
