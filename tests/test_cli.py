@@ -346,6 +346,7 @@ def test_a_signal_ends_it_at_once(folder: Path, number: signal.Signals) -> None:
             process.send_signal(number)
             out, err = process.communicate(timeout=20)
             assert time.monotonic() - began < 10
+            assert connection.recv(1) == b""
             connection.close()
     assert (process.returncode, out) == (130, "")
     assert err == "error[cancelled]: interrupted\n"
