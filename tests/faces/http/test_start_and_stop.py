@@ -42,7 +42,7 @@ def test_graceful_stop(
         connection.sendall(head.encode() + body[:5])
         time.sleep(0.2)
         served.process.send_signal(stop)
-        time.sleep(0.7)
+        time.sleep(2.5)
         connection.sendall(body[5:])
         answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 200 ")

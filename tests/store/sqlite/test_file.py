@@ -2,14 +2,17 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from patql.authority.authority import Authority
-from patql.kernel.clock import SystemClock
+from patql.kernel.clock import ManualClock, SystemClock
 from patql.kernel.errors import Code, PatqlError
 from patql.store.sqlite import SqliteStore, file
+
+NOW = 1_800_000_000
 
 
 def _mode(path: Path) -> int:
@@ -138,3 +141,33 @@ def test_no_secret_is_kept(tmp_path: Path) -> None:
         assert secret[:20] not in kept
         assert secret[16:] not in kept
         assert secret[16:32] not in kept
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_file_that_is_there_no_more(tmp_path: Path, how: str) -> None:
+    """A process doesn't go on with a file whose name is another's, where it would never see what is revoked."""
+    path, away, clock = tmp_path / "tokens.db", tmp_path / "away.db", ManualClock(NOW)
+    authority = Authority(SqliteStore(path, clock=clock), clock)
+    secret = authority.issue("alice").secret
+    path.rename(away)
+    if how == "replaced":
+        SqliteStore(path).close()
+    clock.advance(1)
+
+    def together() -> None:
+        with authority.together():
+            pass
+
+    acts: list[Callable[[], object]] = [
+        lambda: authority.verify(secret),
+        authority.is_empty,
+        lambda: authority.issue("alice"),
+        together,
+    ]
+    for act in acts * 2:
+        with pytest.raises(PatqlError, match="was removed or replaced") as caught:
+            act()
+        assert caught.value.code is Code.UNAVAILABLE
+    away.rename(path)
+    assert authority.verify(secret)
+    authority.close()

@@ -6,6 +6,7 @@ verdicts, which have a way of their own.
 """
 
 import asyncio
+import gc
 import os
 import traceback
 from collections.abc import Callable
@@ -51,7 +52,12 @@ def application(host: Host) -> "App":
     """The application that the environment's settings describe; each worker calls this."""
     from patql.compose import api_from_environment
 
-    return App(api_from_environment(), config.read(os.environ), host)
+    made = App(api_from_environment(), config.read(os.environ), host)
+    # What there is by now stays: it needn't be looked through for what nobody uses any more.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
+    return made
 
 
 def log() -> AccessLog:

@@ -355,8 +355,8 @@ class Protocol(HttpToolsProtocol):
 
     def _leave(self) -> None:
         """Close the connection, unless it has brought something that is under way."""
-        if self._visit is not None:  # whose answer will close it
-            return
+        if self._visit is not None or self._target is not None:
+            return  # its answer will close it
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
         else:

@@ -5,12 +5,48 @@ import stat
 import threading
 from pathlib import Path
 
+from patql.kernel.clock import Clock
 from patql.kernel.errors import Code, PatqlError
 
 _OWNER_ONLY = 0o600
 _OTHERS = 0o077
 _COMPANIONS = ("", "-wal", "-shm")  # SQLite gives the later two the mode of the first
 _creating = threading.Lock()
+_LOOK = 1.0  # seconds between two looks at whether the file is still there
+
+
+class Opened:
+    """A database file that is open.
+
+    A process goes on reading a file that was removed, or that another was moved over, as if nothing had happened: it would
+    never see what is revoked in the one that has the name now.
+
+    Args:
+        path: the file.
+        clock: where the present comes from.
+    """
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        self._path = path
+        self._now = clock.now
+        self._identity = _identity(path)
+        self._looked = clock.now()
+
+    def check(self) -> None:
+        """Look, once in a second, whether the name is still the file's.
+
+        Raises:
+            PatqlError: UNAVAILABLE, for as long as it isn't.
+        """
+        now = self._now()
+        if abs(now - self._looked) < _LOOK:
+            return
+        if _identity(self._path) != self._identity:
+            raise PatqlError(
+                Code.UNAVAILABLE,
+                f"the token database {self._path} was removed or replaced while it was open: restart what uses it",
+            )
+        self._looked = now
 
 
 def ensure(path: Path) -> None:
@@ -35,6 +71,14 @@ def ensure(path: Path) -> None:
         else:
             os.fchmod(descriptor, _OWNER_ONLY)  # whatever the umask
             os.close(descriptor)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  (once a second, on the path of a verification)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _check(path: Path) -> None:

@@ -14,6 +14,7 @@ from patql.authority.chain import Line
 from patql.authority.listing import Listing, Page, Stretch
 from patql.authority.model import Entry, Event, Token, Use, User
 from patql.authority.ports import Record, Transaction
+from patql.kernel.clock import Clock, SystemClock
 from patql.store.sqlite import file, schema
 from patql.store.sqlite.connection import connect, use_wal
 from patql.store.sqlite.failures import OUTSIDE, fail, translated
@@ -34,13 +35,20 @@ class SqliteStore:
     Args:
         path: the file, made where it doesn't exist, for its owner alone; its folder must exist.
         timeout: how long to wait for another process that writes, in seconds.
+        clock: where the present comes from.
 
     Raises:
         PatqlError: EXPOSED where others can read the file, SCHEMA where it is newer than this version of PatQL or
             something else's, UNAVAILABLE where it can't be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        timeout: float = 10.0,
+        clock: Clock | None = None,
+    ) -> None:
         self._path = os.path.abspath(path)  # noqa: PTH100  (resolves no link, and `:memory:` is a file here too)
         self._timeout = timeout
         self._readers = weakref.WeakSet[apsw.Connection]()
@@ -50,11 +58,13 @@ class SqliteStore:
         file.ensure(Path(self._path))
         with translated(self._path):
             self._writer = Writer(SqliteSession(self._open_writer()))
+        self._file = file.Opened(self._path, clock or SystemClock())
 
     inline = True
 
     def find(self, handle: str) -> Record | None:
         """The token with that handle, in whatever state."""
+        self._file.check()
         try:  # here and for a user and a change, once for each request: `translated` costs as much as half a look
             return (self._thread.finds or self._open_reads()).find(handle)
         except OUTSIDE as error:
@@ -150,6 +160,7 @@ class SqliteStore:
         So are the tokens that it finds: what one change has revoked isn't good for the next.
         """
         thread = self._thread
+        self._file.check()
         with translated(self._path), self._writer.together():
             thread.finds = self._writer.session.transaction
             try:
@@ -159,6 +170,7 @@ class SqliteStore:
 
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change as one transaction, together with those of other threads that wait."""
+        self._file.check()
         try:
             return self._writer.run(change)
         except OUTSIDE as error:
@@ -173,6 +185,7 @@ class SqliteStore:
                     connection.close()
 
     def _reads(self) -> Queries:
+        self._file.check()
         return self._thread.queries or self._open_reads()
 
     def _open_writer(self) -> apsw.Connection:

@@ -19,9 +19,7 @@ _ADD = """
 INSERT INTO token (handle, digest, id, uid, username, label, scopes, created, expiry, parent)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (handle) DO NOTHING
 """
-_ACTIVE = (
-    "SELECT expiry FROM token WHERE id = ? AND revoked_at IS NULL AND disabled_at IS NULL"
-)
+_ACTIVE = "SELECT expiry FROM token WHERE id = ? AND revoked_at IS NULL AND disabled_at IS NULL"
 _KEPT = 1024  # tokens that are kept while none changes
 _ADD_LINE = f"INSERT INTO event VALUES ({', '.join('?' * 13)})"
 _USE = """
