@@ -62,15 +62,19 @@ def lifetimes(history: Sequence[Operation]) -> defaultdict[int, Lifetime]:
             lives[operation.target].ends(instant - SLACK, instant + SLACK)
     resumed = {each.user: each for each in history if _resumes(each)}
     for token, operation in endings(history):
-        known = operation.outcome is Outcome.DONE
-        returned = operation.returned if known else NEVER
+        returned = _done_by(operation)
         if operation.act is Act.SUSPEND and (after := resumed.get(operation.user)):
             lives[token].pause = Pause(
-                operation.invoked, returned, after.invoked, after.returned
+                operation.invoked, returned, after.invoked, _done_by(after)
             )
         else:
             lives[token].ends(operation.invoked, returned)
     return lives
+
+
+def _done_by(operation: Operation) -> float:
+    """When what an operation asked for was done for sure: an answer may come that doesn't know, too."""
+    return operation.returned if operation.outcome is Outcome.DONE else NEVER
 
 
 def _resumes(operation: Operation) -> bool:
