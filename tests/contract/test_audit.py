@@ -142,7 +142,7 @@ def test_a_cut_end_shows_where_a_later_chain_names_it(
     vouching = chain.Chain()
     end = rewritten[-1]
     named_so = [chain.Head(first, 3, end.hash.hex())]
-    forged = vouching.append(replace(end.event, id=99), named_so)
+    forged = vouching.append(end.event, 99, named_so)
     both = sorted([*both, forged], key=lambda line: line.event.writer)
     assert chain.examine([*named, forged.heads or ""], both).faults == faults
     # The newest chain's own end is in nobody's memory but that of whoever wrote its head down.

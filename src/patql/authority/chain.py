@@ -45,10 +45,11 @@ class Chain:
         self.sequence = 0
         self.hash = START
 
-    def append(self, event: Event, heads: Iterable[Head] = ()) -> Line:
-        """The line for an event, which has its id; `heads` are those found, for the first line."""
+    def append(self, event: Event, event_id: int, heads: Iterable[Head] = ()) -> Line:
+        """The line for an event, with the id that it gets; `heads` are those found, for the first line."""
+        sequence = self.sequence + 1
         placed = msgspec.structs.replace(
-            event, writer=self.writer, sequence=self.sequence + 1
+            event, id=event_id, writer=self.writer, sequence=sequence
         )
         named = None if self.sequence else names(heads)
         line = Line(placed, self.hash, named, digest(placed, self.hash, named))

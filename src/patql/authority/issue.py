@@ -13,7 +13,6 @@ from patql.authority.ports import NewToken, Transaction
 from patql.authority.text import label_problems
 from patql.kernel.clock import to_wire
 from patql.kernel.errors import InvalidRequestError, Problem
-from patql.kernel.secrets import Secret
 
 LATEST = 253402300799
 """The last second that the wire's form can say, 9999-12-31T23:59:59 UTC, in seconds since the epoch."""
@@ -43,13 +42,14 @@ def draft(wanted: Wanted, acting: Granted | None, policy: Policy, now: float) ->
         InvalidRequestError: with all that is wrong at once.
     """
     problems = label_problems(wanted.label)
-    granted, scope_problems = _scopes(wanted.scopes, acting, policy)
+    bound = None if acting is None else acting.scopes
+    asked = scopes.EVERY if wanted.scopes is None else wanted.scopes
+    granted, scope_problems = _granted(asked, bound, policy)
     instant = _seconds(wanted.expiry)
-    problems += scope_problems + _expiry_problems(instant, acting, policy, now)
+    problems += [*scope_problems, *_expiry_problems(instant, acting, policy, now)]
     if problems:
         raise InvalidRequestError(*problems)
-    note = _note(wanted.scopes, granted, acting)
-    return Draft(wanted.label, granted, instant, note)
+    return Draft(wanted.label, granted, instant, _note(asked, granted, bound))
 
 
 def drafts(
@@ -108,24 +108,27 @@ def _mint(
 ) -> tuple[Issued, ...]:
     parent = acting.token_id if acting else None
     ids = at.next_token_ids(len(wanted))
-    waiting, made = dict(zip(ids, wanted, strict=True)), dict[int, Issued]()
-    while waiting:  # until each handle is one that no token has
-        drawn = [_draw(each, one, policy, now) for each, one in waiting.items()]
-        rows = [NewToken(t, tokens.digest(s), owner, parent) for t, s in drawn]
-        taken = at.add_tokens(rows)
-        for token, secret in drawn:
-            if token.shown not in taken:
-                made[token.id] = Issued(token, secret, waiting.pop(token.id).note)
-    return tuple(made[each] for each in ids)
+    made = dict[int, Issued]()
+    while len(made) < len(ids):  # until each handle is one that no token has
+        drawn = [
+            _draw(token_id, one, policy, now)
+            for token_id, one in zip(ids, wanted, strict=True)
+            if token_id not in made
+        ]
+        taken = at.add_tokens([_row(one, owner, parent) for one in drawn])
+        made |= {one.token.id: one for one in drawn if one.token.shown not in taken}
+    return tuple(made[token_id] for token_id in ids)
 
 
-def _draw(
-    token_id: int, wanted: Draft, policy: Policy, now: float
-) -> tuple[Token, Secret]:
+def _draw(token_id: int, wanted: Draft, policy: Policy, now: float) -> Issued:
     handle, secret = tokens.mint(policy.prefix)
     label = f"token-{token_id}" if wanted.label is None else wanted.label
     token = Token(token_id, handle, label, wanted.scopes, int(now), wanted.expiry)
-    return token, secret
+    return Issued(token, secret, wanted.note)
+
+
+def _row(issued: Issued, owner: User, parent: int | None) -> NewToken:
+    return NewToken(issued.token, tokens.digest(issued.secret), owner, parent)
 
 
 def _detail(token: Token) -> dict[str, str | int | bool | None]:
@@ -133,23 +136,23 @@ def _detail(token: Token) -> dict[str, str | int | bool | None]:
     return {"label": token.label, "scopes": token.scopes, "expiry": expiry}
 
 
-def _scopes(
-    asked: str | None, acting: Granted | None, policy: Policy
+def _granted(
+    asked: str, bound: str | None, policy: Policy
 ) -> tuple[str, list[Problem]]:
-    asked = scopes.EVERY if asked is None else asked
+    """What is granted of scopes, within those of the acting token; and what is wrong with them."""
     canonical, problems = scopes.read(asked, policy)
-    if acting is None:
+    if bound is None:
         return canonical, problems
     if canonical == scopes.EVERY:
-        return acting.scopes, problems
-    return canonical, problems + scopes.beyond(acting.scopes, canonical)
+        return bound, problems
+    return canonical, problems + scopes.beyond(bound, canonical)
 
 
-def _note(asked: str | None, granted: str, acting: Granted | None) -> str | None:
+def _note(asked: str, granted: str, bound: str | None) -> str | None:
     """Where `*`, or nothing in particular, was asked for and the acting token's scopes are narrower."""
-    if acting is None or granted == scopes.EVERY:
+    if bound is None or granted == scopes.EVERY:
         return None
-    if asked is not None and scopes.EVERY not in scopes.words(asked):
+    if scopes.EVERY not in scopes.words(asked):
         return None
     return f"granted the acting token's scopes, which are narrower than `*`: {granted or 'none'}"
 

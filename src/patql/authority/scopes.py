@@ -73,6 +73,8 @@ _recalled = lru_cache(maxsize=1024)(_read)
 
 def beyond(held: str, needed: str) -> list[Problem]:
     """A problem for each of the needed scopes that the held ones don't cover. Both are canonical."""
+    if covers(held, needed):
+        return []
     return [
         Problem(f"Scope beyond the acting token's: {scope}", "scopes")
         for scope in words(needed)

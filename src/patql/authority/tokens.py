@@ -31,6 +31,7 @@ LENGTH = _BODY + 6
 _DIGITS = tuple(bytes((high, low)) for high in _ALPHABET for low in _ALPHABET)
 _EVEN = 256 - 256 % 62  # a larger random byte would favour the alphabet's beginning
 _TO_BASE62 = bytes(_ALPHABET[byte % 62] for byte in range(256))
+_SPARE = 8  # random bytes in place of uneven ones, of which there are 3 in 100
 _UNEVEN = bytes(range(_EVEN, 256))
 
 
@@ -65,8 +66,8 @@ def parse(presented: str | bytes) -> Parsed | None:
 
 def _random(count: int) -> bytes:
     drawn = b""
-    while len(drawn) < count:
-        drawn += os.urandom(count).translate(_TO_BASE62, _UNEVEN)
+    while len(drawn) < count:  # rarely more than once
+        drawn += os.urandom(count + _SPARE).translate(_TO_BASE62, _UNEVEN)
     return drawn[:count]
 
 

@@ -19,6 +19,7 @@ from patql.api import authorize, headers, problems
 from patql.api.api import Api
 from patql.api.bodies import limit
 from patql.api.oauth import REVOKE
+from patql.authority.tokens import Parsed
 from patql.config import Settings
 from patql.faces.http.access_log import AccessLog, request_id, shown, take_over
 from patql.faces.http.admin import listen as admin_listener
@@ -154,10 +155,26 @@ class App:
             return False
         return True
 
-    def enter(self, request: Request, client: str) -> tuple[Visit, Response | None]:
-        """A request comes in, from the address of a client; with the answer of one that goes too far."""
+    def enter(
+        self,
+        request: Request,
+        client: str,
+        secret: bytes | None,
+        presented: Parsed | None = None,
+    ) -> tuple[Visit, Response | None]:
+        """A request comes in.
+
+        Args:
+            request: what was sent.
+            client: the address that it came from.
+            secret: the credential that came with it.
+            presented: what is left of that where it has been read before.
+
+        Returns:
+            What is known of it, and the answer of one that goes too far.
+        """
         now = self.desk.now()
-        visit = Visit(self._api.authority, request, client, now)
+        visit = Visit(self._api.authority, request, client, now, secret, presented)
         standing, too_far = self.desk.limited(client, visit.secret, now)
         if standing is None and request.path == REVOKE:  # its secret is in the body
             standing = self.desk.failing(client, now)
@@ -200,7 +217,8 @@ class App:
             return
         peer = scope["client"]
         client = self.desk.client(peer and peer[0], request.headers)
-        visit, refusal = self.enter(request, client)
+        secret = authorize.credential(request.headers)
+        visit, refusal = self.enter(request, client, secret)
         response = refusal or self._leave(visit, await self._response(visit))
         further: Headers = [HSTS] if scope["scheme"] == "https" else []
         await asgi.respond(send, request.method, response, further)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from patql.authority.tokens import Parsed
 from patql.kernel.http import Headers, Request
 
 
@@ -13,6 +14,8 @@ class Change(msgspec.Struct, frozen=True, gc=False):
         path: decoded.
         query: raw.
         headers: all of them.
+        secret: the credential among them; None for none, empty for more than one.
+        presented: what is left of it where it is well-formed, to be verified.
         length: how long the body is, in bytes.
         stays: whether the connection stays after the answer.
     """
@@ -21,6 +24,8 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     path: str
     query: str
     headers: Headers
+    secret: bytes | None
+    presented: Parsed | None
     length: int
     stays: bool
 

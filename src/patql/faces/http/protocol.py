@@ -30,6 +30,7 @@ from uvicorn.server import ServerState
 from patql.api import authorize, bodies, headers, problems
 from patql.api.api import WRITES
 from patql.api.routes import PREFIXES
+from patql.authority import tokens
 from patql.faces.http.app import HSTS, App
 from patql.faces.http.change import Change
 from patql.faces.http.gate import Question
@@ -170,8 +171,10 @@ class Protocol(HttpToolsProtocol):
         elif self._target is not None:
             target, sent = self._target, self.headers
             self._target = None
-            keeps = self._keeps(sent)
-            self._change = Change(*target, sent, len(self._body), keeps)
+            secret, keeps = authorize.credential(sent), self._keeps(sent)
+            presented = tokens.parse(secret or b"")
+            length = len(self._body)
+            self._change = Change(*target, sent, secret, presented, length, keeps)
         else:
             super().on_message_complete()
 
@@ -235,7 +238,9 @@ class Protocol(HttpToolsProtocol):
             return
         client = self._stranger or desk.client(self._peer, change.headers)
         self._stays = change.stays
-        self._visit, refusal = site.enter(change.request(body), client)
+        self._visit, refusal = site.enter(
+            change.request(body), client, change.secret, change.presented
+        )
         if refusal is None:
             site.write(self._visit, self._deliver)
         else:

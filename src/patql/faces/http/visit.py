@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from patql.api import authorize
 from patql.authority.authority import Authority
 from patql.authority.model import Denied, Granted
+from patql.authority.tokens import Parsed
 from patql.faces.http.limits import Standing
 from patql.kernel.errors import PatqlError
 from patql.kernel.http import Request
@@ -30,6 +30,7 @@ class Visit:
     __slots__ = (
         "_authority",
         "_known",
+        "_presented",
         "begun",
         "client",
         "heard",
@@ -40,15 +41,22 @@ class Visit:
     )
 
     def __init__(
-        self, authority: Authority, request: Request, client: str, now: float
+        self,
+        authority: Authority,
+        request: Request,
+        client: str,
+        now: float,
+        secret: bytes | None,
+        presented: Parsed | None = None,
     ) -> None:
         self._authority = authority
+        self._presented = presented
         self._known: tuple[Asked, Granted | Denied | PatqlError] | None = None
         self.request = request
         self.client = client
         self.now = now
         self.begun = perf_counter()
-        self.secret = authorize.credential(request.headers)
+        self.secret = secret
         self.standing: Standing | None = None
         self.heard: list[tuple[Granted | Denied, bytes]] = []
 
@@ -69,6 +77,8 @@ class Visit:
             verdict = self._known[1]
             if isinstance(verdict, PatqlError):
                 raise verdict
+        elif self._presented is not None and secret == self.secret:
+            verdict = self._authority.verify(self._presented, needs)
         else:
             verdict = self._authority.verify(secret, needs)
         self.heard.append((verdict, secret))

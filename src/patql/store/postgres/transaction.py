@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import starmap
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import astuple
 
 from patql.authority.chain import Chain, Head
 from patql.authority.model import Entry, Event, Role, User
@@ -231,7 +231,7 @@ class PostgresTransaction(Queries):
         heads = self._take_heads() if self.chain.sequence == 0 else ()
         ids = self._next("event_id", len(self.told))
         lines = [
-            self.chain.append(replace(event, id=number), heads)
+            self.chain.append(event, number, heads)
             for number, event in zip(ids, self.told, strict=True)
         ]
         rows = [(*astuple(x.event), x.previous, x.heads, x.hash) for x in lines]

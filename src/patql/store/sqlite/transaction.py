@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import cast
 
 import apsw
-from msgspec.structs import astuple, replace
+from msgspec.structs import astuple
 
 from patql.authority.chain import Chain, Head
 from patql.authority.model import Entry, Event, Role, Use, User
@@ -209,7 +209,7 @@ class SqliteTransaction(Queries):
             last = self._last("event")
         self._last_event = last + len(events)
         for number, event in enumerate(events, last + 1):
-            line = self.chain.append(replace(event, id=number), heads)
+            line = self.chain.append(event, number, heads)
             row = (*astuple(line.event), line.previous, line.heads, line.hash)
             self.connection.execute(_ADD_LINE, row)
 
