@@ -118,6 +118,17 @@ def test_body_too_long(server: Served, size: int) -> None:
     assert send(server, "POST", TOKENS, b"{}".ljust(65_536)).status == 200
 
 
+@pytest.mark.parametrize("secret", ["pql_mistyped", None])
+def test_long_body_of_a_stranger(server: Served, secret: str | None) -> None:
+    """A batch may be long; without a token that may send one, nothing of it is waited for."""
+    reader = send(server, "POST", TOKENS, {"scopes": "account:read_only"}).json["token"]
+    head = (
+        f"POST /v4/patql/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret or reader}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 8000000\r\n\r\n"
+    )
+    assert raw(server, head.encode()).startswith(b"HTTP/1.1 401 ")
+
+
 def test_endless_body(server: Served) -> None:
     """A body that is announced as endless is refused as soon as it is too long, without its end."""
     head = (

@@ -17,8 +17,9 @@ from time import perf_counter
 from patql import config
 from patql.api import authorize, headers, problems
 from patql.api.api import Api
-from patql.api.bodies import limit
+from patql.api.bodies import LIMIT, limit
 from patql.api.oauth import REVOKE
+from patql.authority.model import Granted
 from patql.authority.tokens import Parsed
 from patql.config import Settings
 from patql.faces.http.access_log import AccessLog, request_id, shown, take_over
@@ -212,17 +213,36 @@ class App:
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        request = await asgi.read(scope, receive, path, limit(path))
-        if request is None:
-            return
+        head = asgi.unread(scope, path)
         peer = scope["client"]
-        client = self.desk.client(peer and peer[0], request.headers)
-        secret = authorize.credential(request.headers)
-        visit, refusal = self.enter(request, client, secret)
-        response = refusal or self._leave(visit, await self._response(visit))
+        client = self.desk.client(peer and peer[0], head.headers)
+        visit, response = self.enter(head, client, authorize.credential(head.headers))
+        if response is None and limit(path) > LIMIT:
+            response = await self._stranger(visit)
+        if response is None:
+            request = await asgi.read(scope, receive, path, limit(path))
+            if request is None:
+                return
+            visit.request = request
+            response = self._leave(visit, await self._response(visit))
         further: Headers = [HSTS] if scope["scheme"] == "https" else []
-        await asgi.respond(send, request.method, response, further)
+        await asgi.respond(send, head.method, response, further)
         self.note(visit, response)
+
+    async def _stranger(self, visit: Visit) -> Response | None:
+        """The answer to whoever may not do what takes a long body, of which nothing has been read; None for others."""
+        asked = self._api.asks(visit.request)
+        if asked is None:
+            return None
+        try:
+            verdict = await self._api.authority.verify_async(*asked)
+        except PatqlError:
+            return None  # it is answered so when all has been read
+        if isinstance(verdict, Granted):
+            return None
+        visit.heard.append((verdict, asked[0]))
+        response = self._api.handle(visit.request, self._report, lambda *_: verdict)
+        return self._leave(visit, response)
 
     async def _response(self, visit: Visit) -> Response:
         request, api = visit.request, self._api

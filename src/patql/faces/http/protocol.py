@@ -200,7 +200,6 @@ class Protocol(HttpToolsProtocol):
             and not self.flow.write_paused
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
-            and b"#" not in self.url
         )
 
     def _as_target(self) -> tuple[str, str, str] | None:
@@ -218,7 +217,7 @@ class Protocol(HttpToolsProtocol):
         url, sent, expects = self.url, self.headers, self.expect_100_continue
         body, self._body, self._target = self._body, b"", None
         super().on_message_begin()
-        self.url = url
+        self.url = url.replace(b"#", b"%23")  # nobody sends fragments (RFC 9112, 3.2)
         self.headers.extend(sent)
         self.expect_100_continue = expects
         super().on_headers_complete()
