@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
 from tests.prove.checker import sightings
 from tests.prove.history import NEVER, TRUSTED, Act, Line, Operation, Outcome
 from tests.prove.lifetimes import HAPPENED, REVOKES, endings
@@ -17,8 +18,33 @@ def check_audit(history: Sequence[Operation], lines: Sequence[Line]) -> list[Vio
     return [
         *_labelled(history, labelled),
         *_half_done(history, lines),
-        *_ended(history, [line for line in lines if line.act in REVOKES]),
+        *_ended(
+            _identified(history, labelled),
+            [line for line in lines if line.act in REVOKES],
+        ),
     ]
+
+
+def _identified(
+    history: Sequence[Operation], lines: Sequence[Line]
+) -> list[Operation]:
+    """The history, with the ids of tokens whose issue was done and its answer lost, as the audit knows them by label.
+
+    Nobody has such a token. But it is revoked with the one that it descends from. A batch may have been sent again, so
+    several operations can stand for one token: the first whose answer is unknown, where no answer came, is enough.
+    """
+    ids = {line.label: line.target for line in lines if line.act is Act.ISSUE}
+    for operation in history:
+        if operation.act is Act.ISSUE and operation.outcome is Outcome.DONE:
+            ids.pop(operation.label, None)
+    known = list[Operation]()
+    for operation in history:
+        if operation.act is Act.ISSUE and operation.outcome is Outcome.UNKNOWN:
+            target = ids.pop(operation.label, operation.target)
+            known.append(replace(operation, target=target))
+        else:
+            known.append(operation)
+    return known
 
 
 def _labelled(

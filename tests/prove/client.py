@@ -100,9 +100,9 @@ class Client:
             label=label,
             user=acting.user,
         )
+        if expiry is not None:
+            seen.expiry = expiry - self._recorder.epoch
         if seen.outcome is Outcome.DONE:
-            if expiry is not None:
-                seen.expiry = expiry - self._recorder.epoch
             created = msgspec.json.decode(answer.body, type=Created)
             self._tokens.add(_known(seen, created))
         return seen.outcome

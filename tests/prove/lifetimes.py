@@ -78,7 +78,12 @@ def _done_by(operation: Operation) -> float:
 
 
 def _resumes(operation: Operation) -> bool:
-    return operation.act is Act.RESUME and operation.outcome in HAPPENED
+    return operation.act is Act.RESUME and _happened(operation)
+
+
+def _happened(operation: Operation) -> bool:
+    """Whether it did, or may have."""
+    return operation.outcome in HAPPENED
 
 
 def endings(history: Sequence[Operation]) -> Iterator[tuple[int, Operation]]:
@@ -90,11 +95,11 @@ def endings(history: Sequence[Operation]) -> Iterator[tuple[int, Operation]]:
     children = defaultdict[int, list[int]](list)
     users = defaultdict[str, list[int]](list)
     for operation in history:
-        if operation.act is Act.ISSUE and operation.outcome is Outcome.DONE:
+        if operation.act is Act.ISSUE and operation.target and _happened(operation):
             children[operation.by].append(operation.target)
             users[operation.user].append(operation.target)
     for operation in history:
-        if operation.outcome not in HAPPENED:
+        if not _happened(operation):
             continue
         if operation.act is Act.SUSPEND:
             for token in users[operation.user]:

@@ -33,6 +33,7 @@ _RECOVERY = 60.0  # seconds
 _AGAIN = 0.1
 _SLOWEST = 50  # operations a second, below which the service has not recovered
 _REVOCATIONS = 20  # of so many operations, at least one is an acknowledged revocation
+_FAULTS = 5  # as fast as operations may be, so much must go wrong meanwhile
 _UNHELPFUL = frozenset({Outcome.NOTHING, Outcome.UNKNOWN})
 _WRONG = re.compile(
     # 12 are public; a line that a kill or a full disk cut off goes on with the next one's year.
@@ -146,7 +147,9 @@ async def _run(
     def enough() -> bool:
         revocations = options.operations / _REVOCATIONS
         return (
-            recorder.answered >= options.operations and recorder.revoked >= revocations
+            recorder.answered >= options.operations
+            and recorder.revoked >= revocations
+            and (options.trouble is not None or nemesis.done.total() >= _FAULTS)
         )
 
     longest = _RECOVERY + options.operations / _SLOWEST
