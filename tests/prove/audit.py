@@ -25,9 +25,7 @@ def check_audit(history: Sequence[Operation], lines: Sequence[Line]) -> list[Vio
     ]
 
 
-def _identified(
-    history: Sequence[Operation], lines: Sequence[Line]
-) -> list[Operation]:
+def _identified(history: Sequence[Operation], lines: Sequence[Line]) -> list[Operation]:
     """The history, with the ids of tokens whose issue was done and its answer lost, as the audit knows them by label.
 
     Nobody has such a token. But it is revoked with the one that it descends from. A batch may have been sent again, so
