@@ -27,11 +27,11 @@ def verify(
 
     A token that isn't well-formed never reaches the store; for any other, the store is read once, every time.
     """
-    parsed = _parse(presented)
+    parsed = presented if isinstance(presented, Parsed) else _parse(presented)
     if parsed is None:
         return _UNKNOWN
-    record = store.find(parsed.handle)
-    return decide(parsed, record, _needed(needs), clock.now())
+    needed = needs if isinstance(needs, str) else " ".join(needs)
+    return decide(parsed, store.find(parsed.handle), needed, clock.now())
 
 
 async def verify_async(
@@ -44,8 +44,8 @@ async def verify_async(
     parsed = _parse(presented)
     if parsed is None:
         return _UNKNOWN
-    record = await store.find_async(parsed.handle)
-    return decide(parsed, record, _needed(needs), clock.now())
+    needed = needs if isinstance(needs, str) else " ".join(needs)
+    return decide(parsed, await store.find_async(parsed.handle), needed, clock.now())
 
 
 def identify(presented: Presented, store: TokenStore) -> int | None:
@@ -91,7 +91,3 @@ def _parse(presented: Presented) -> Parsed | None:
     if isinstance(presented, Secret):
         presented = presented.reveal()
     return tokens.parse(presented)
-
-
-def _needed(needs: str | Sequence[str]) -> str:
-    return needs if isinstance(needs, str) else " ".join(needs)

@@ -41,6 +41,8 @@ class Writes:
         self._thread = Thread(target=self._work, name="patql-write", daemon=True)
         self._thread.start()
         self._busy = False
+        self._expected = 1
+        self._turns = 0
 
     def take(
         self, request: Request, verify: Verify, deliver: Callable[[Response], None]
@@ -49,9 +51,7 @@ class Writes:
         self._waiting.append(_Write(request, verify, deliver))
         if not self._busy:
             self._busy = True
-            # Not at once: more may have arrived with this one.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._begun.put, loop)
+            self._begin_soon(asyncio.get_running_loop())
 
     async def answer(self, request: Request, verify: Verify) -> Response:
         """The answer, once what it says has happened is durable."""
@@ -69,6 +69,22 @@ class Writes:
         self._begun.put(None)
         self._thread.join()
 
+    def _begin_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a batch when what has arrived by now has been read, and some turns of the loop later at most.
+
+        Clients that were answered together tend to ask again together, but not in the same instant. Those that are left
+        behind would wait for a flush that isn't theirs.
+        """
+        self._turns = self._expected
+        loop.call_soon(self._begin, loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._turns -= 1
+        if len(self._waiting) < self._expected and self._turns > 0:
+            loop.call_soon(self._begin, loop)
+        else:
+            self._begun.put(loop)
+
     def _work(self) -> None:
         while (loop := self._begun.get()) is not None:
             count = min(len(self._waiting), TOGETHER)
@@ -85,6 +101,7 @@ class Writes:
     ) -> None:
         for write, response in zip(batch, responses, strict=True):
             write.deliver(response)
+        self._expected = len(batch)
         self._busy = bool(self._waiting)
         if self._busy:
-            loop.call_soon(self._begun.put, loop)
+            self._begin_soon(loop)
