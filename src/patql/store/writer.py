@@ -87,9 +87,9 @@ class Writer(Generic[At]):
 
     def run(self, change: Callable[[At], T]) -> T:
         """The change's result, once it is durable; or what it, or the commit, raised."""
-        job = _Job(change)
-        if self._group is not None and self._group.thread == threading.get_ident():
-            self._run_in(self._group, job)
+        job, group = _Job(change), self._group
+        if group is not None and group.thread == threading.get_ident():
+            self._run_in(group, job)
             return job.outcome()
         self._queue.append(job)
         with self._lock:

@@ -39,7 +39,8 @@ class SqliteSession:
 
     def mark(self) -> None:
         """What follows is one change."""
-        self._marked = self.connection.total_changes(), self.transaction.chain.place
+        chain = self.transaction.chain
+        self._marked = self.connection.total_changes(), (chain.sequence, chain.hash)
 
     def keep(self) -> None:
         """The change since the mark is to be kept."""
