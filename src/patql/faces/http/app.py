@@ -9,7 +9,7 @@ import asyncio
 import gc
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from time import perf_counter
@@ -19,7 +19,7 @@ from patql.api import authorize, headers, problems
 from patql.api.api import Api
 from patql.api.bodies import LIMIT, limit
 from patql.api.oauth import REVOKE
-from patql.authority.model import Granted
+from patql.authority.model import Denied, Granted
 from patql.authority.tokens import Parsed
 from patql.config import Settings
 from patql.faces.http.access_log import AccessLog, request_id, shown, take_over
@@ -241,7 +241,11 @@ class App:
         if isinstance(verdict, Granted):
             return None
         visit.heard.append((verdict, asked[0]))
-        response = self._api.handle(visit.request, self._report, lambda *_: verdict)
+
+        def denied(_secret: bytes, _needs: Sequence[str]) -> Denied:
+            return verdict
+
+        response = self._api.handle(visit.request, self._report, denied)
         return self._leave(visit, response)
 
     async def _response(self, visit: Visit) -> Response:

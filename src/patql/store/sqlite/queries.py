@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (apsw's stubs name collections.abc.Buffer, which Python 3.11 hasn't)
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import starmap
 from typing import Any
@@ -17,6 +17,7 @@ from patql.authority.model import TOKEN_ACTIONS, Entry, Event, Role, Token, User
 from patql.authority.ports import Record
 from patql.store import conditions
 from patql.store.sqlite import dialect
+from patql.store.sqlite.counter import is_whole
 
 ACTIVE = (
     "revoked_at IS NULL AND disabled_at IS NULL AND (expiry IS NULL OR expiry > :now)"
@@ -46,6 +47,7 @@ _ABOUT_TOKENS = (
 _LAST_ABOUT = "SELECT coalesce(max(id), 0) FROM event WHERE username = ?"
 _NAMED = f"{_USER} WHERE username = ?"
 _LARGEST = 2**63 - 1
+_RECORDS = 10_000  # tokens that are kept while nothing changes
 _OWNERS = 1024  # users that are kept while nothing changes
 
 
@@ -55,17 +57,42 @@ class Queries:
     Each statement is read to its end at once: an open one would keep its snapshot, and the next would see the past.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(
+        self, connection: apsw.Connection, counter: Callable[[], bytes] = bytes
+    ) -> None:
         self.connection = connection
+        self._count = counter
+        self._counted: bytes | None = None
+        self._records = dict[str, Record]()
         self._find = connection.cursor().execute
         self._users = connection.cursor()
         self._owners = dict[str, User]()
         self._owners_version = -1
 
     def find(self, handle: str) -> Record | None:
-        """The token with that handle, in whatever state."""
+        """The token with that handle, in whatever state.
+
+        A row that was read is good for as long as the database's change counter is what it was before and after that:
+        the read would begin by finding it unchanged.
+        """
+        counted = self._count()
+        if counted == self._counted:
+            record = self._records.get(handle)
+            if record is not None:
+                return record
         row = self._find(_FIND, (handle,)).get
-        return None if row is None else Record(*row)
+        if row is None:
+            return None
+        record = Record(*row)
+        if is_whole(counted) and self._count() == counted:
+            self._keep(counted, record, handle)
+        return record
+
+    def _keep(self, counted: bytes, record: Record, handle: str) -> None:
+        if counted != self._counted or len(self._records) >= _RECORDS:
+            self._counted = counted
+            self._records.clear()
+        self._records[handle] = record
 
     def user(self, username: str) -> User | None:
         """The user of that name."""

@@ -17,6 +17,7 @@ from patql.authority.ports import Record, Transaction
 from patql.kernel.clock import Clock, SystemClock
 from patql.store.sqlite import file, schema
 from patql.store.sqlite.connection import connect, use_wal
+from patql.store.sqlite.counter import Counter
 from patql.store.sqlite.failures import OUTSIDE, fail, translated
 from patql.store.sqlite.pages import Pages
 from patql.store.sqlite.queries import Queries
@@ -58,6 +59,7 @@ class SqliteStore:
         file.ensure(Path(self._path))
         with translated(self._path):
             self._writer = Writer(SqliteSession(self._open_writer()))
+            self._counter = Counter(self._path)
         self._file = file.Opened(self._path, clock or SystemClock())
 
     inline = True
@@ -183,6 +185,7 @@ class SqliteStore:
             with self._opening:
                 for connection in tuple(self._readers):
                     connection.close()
+                self._counter.close()
 
     def _reads(self) -> Queries:
         self._file.check()
@@ -204,7 +207,7 @@ class SqliteStore:
         connection = connect(self._path, self._timeout)
         with self._opening:
             self._readers.add(connection)
-        self._thread.queries = queries = Queries(connection)
+        self._thread.queries = queries = Queries(connection, self._counter.read)
         if self._thread.finds is None:
             self._thread.finds = queries
         return queries

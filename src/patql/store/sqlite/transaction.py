@@ -45,7 +45,7 @@ class SqliteTransaction(Queries):
         self._last_token: int | None = None
         self._last_event: int | None = None
         self._seen = dict[str, User]()
-        self._records = dict[str, Record]()
+        self._found = dict[str, Record]()
         self._expiries = dict[int, int | None]()
 
     def forget(self) -> None:
@@ -58,11 +58,11 @@ class SqliteTransaction(Queries):
         """The token with that handle, in whatever state; within a transaction, looked up once while no token changes."""
         if not self.connection.in_transaction:
             return super().find(handle)
-        record = self._records.get(handle)
+        record = self._found.get(handle)
         if record is None:
             record = super().find(handle)
-            if record is not None and len(self._records) < _KEPT:
-                self._records[handle] = record
+            if record is not None and len(self._found) < _KEPT:
+                self._found[handle] = record
         return record
 
     def is_active(self, token_id: int, now: float) -> bool:
@@ -222,7 +222,7 @@ class SqliteTransaction(Queries):
         self.connection.execute(_KEEP_HEAD, head)
 
     def _forget_tokens(self) -> None:
-        self._records.clear()
+        self._found.clear()
         self._expiries.clear()
 
     def _last(self, table: str) -> int:
