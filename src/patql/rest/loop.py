@@ -7,6 +7,7 @@ from contextlib import suppress
 from threading import Thread
 from time import sleep
 
+import uvloop
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.request import ConsumedRequest
 
@@ -28,6 +29,9 @@ once, instead of each being made first."""
 _LULL = 0.002
 """Seconds for which a reader lets answers gather: woken for each, it holds up the requests that are to be sent next."""
 
+_LONG = 16 * 1024
+"""Bytes of an answer after which its reader lets the loop have the interpreter, lest it decode the next one first."""
+
 _LEAVE = 1.0
 """Seconds that an interrupted caller waits for its requests to be let go of."""
 
@@ -41,7 +45,7 @@ class LoopThread:
         self._mark = mark
         self._client: Client | None = None
         self._tasks = set[asyncio.Task[None]]()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -81,6 +85,8 @@ class LoopThread:
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
+                if len(answer.body) > _LONG:
+                    sleep(0)
                 if (position + 1) % concurrency == 0:
                     self._tell(_make_room, room, concurrency)
         except KeyboardInterrupt:
