@@ -33,7 +33,9 @@ class Counter:
         if sys.platform != "linux":  # nobody has tried it elsewhere
             return
         with _lock:
-            index = f"{os.path.realpath(path)}-shm"  # where SQLite has it, links resolved
+            index = (
+                f"{os.path.realpath(path)}-shm"  # where SQLite has it, links resolved
+            )
             found = os.stat(index)  # noqa: PTH116
             self._key = found.st_dev, found.st_ino
             mapped = _mapped.get(self._key)
