@@ -213,3 +213,9 @@ def test_only_what_is_called_is_made() -> None:
     assert len(needed("SELECT Total(x), total (y)")) == 1
     assert len(needed('SELECT "quote"(x), iif(a, b, c)')) == 2
     assert len(needed("SELECT datetime(x)")) == 4
+
+
+def test_what_nobody_has_written_down(engine: Relational) -> None:
+    """How StackQL compares policies isn't guessed at."""
+    with pytest.raises(SqlError, match="aws_policy_equal isn't supported; json_equal"):
+        ask(engine, "SELECT aws_policy_equal('{}', '{}')")
