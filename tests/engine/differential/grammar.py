@@ -98,6 +98,8 @@ class Grammar(Sources):
         """All columns under their own names, of one source."""
         source = self.sources(0)
         template = self.one("SELECT * FROM {}{}", "FROM {}{}")
+        if source.text[0].startswith("(VALUES"):
+            template = "SELECT * FROM {}{}"
         text = join(template, source.text, self._where(source))
         return Case(ours=text[0], theirs=text[1])
 
@@ -278,6 +280,8 @@ class Grammar(Sources):
         ]
         where = self._where(source, outer=outer)
         template = self.one("SELECT {0} FROM {1}{2}", "FROM {1} SELECT {0}{2}")
+        if source.text[0].startswith("(VALUES"):  # which sqlglot can't read joins of
+            template = "SELECT {0} FROM {1}{2}"
         text = join(template, self._outputs(shown), source.text, where)
         return Select(text, _honest(kinds, kinds))
 
