@@ -191,6 +191,7 @@ def test_value(engine: Relational, expression: str, value: object) -> None:
         "datetime('2026-03-01', '+1 fortnight')",
         "datetime('2026-03-01', 'utc')",
         "json_equal('{', '{}')",
+        "aws_policy_equal('{', '{}')",
         "regexp_like('x', '(')",
     ],
 )
@@ -215,7 +216,45 @@ def test_only_what_is_called_is_made() -> None:
     assert len(needed("SELECT datetime(x)")) == 4
 
 
-def test_what_nobody_has_written_down(engine: Relational) -> None:
-    """How StackQL compares policies isn't guessed at."""
-    with pytest.raises(SqlError, match="aws_policy_equal isn't supported; json_equal"):
-        ask(engine, "SELECT aws_policy_equal('{}', '{}')")
+STATEMENT = (
+    '{"Effect": "Allow", "Action": ["s3:Get", "s3:Put"], "Resource": "arn:aws:s3:::b"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (STATEMENT, STATEMENT, True),
+        (STATEMENT, STATEMENT.replace('"s3:Get", "s3:Put"', '"s3:Put", "s3:Get"'), True),
+        (STATEMENT, STATEMENT.replace("Effect", "effect"), True),
+        (STATEMENT, STATEMENT.replace("arn:aws", "ARN:aws"), True),
+        (STATEMENT, STATEMENT.replace('"arn:aws:s3:::b"', '["arn:aws:s3:::b"]'), True),
+        (STATEMENT, STATEMENT.replace("Allow", "allow"), False),
+        (STATEMENT, STATEMENT.replace("Allow", "Deny"), False),
+        (STATEMENT, STATEMENT.replace(', "s3:Put"', ""), False),
+        (STATEMENT, STATEMENT.replace("s3:::b", "s3:::B"), False),
+        (STATEMENT, STATEMENT.replace("Action", "NotAction"), False),
+        ('{"Principal": {"AWS": ["1", "2"]}}', '{"principal": {"aws": ["2", "1"]}}', True),
+        ('{"Condition": {"x": ["1", "2"]}}', '{"Condition": {"x": ["2", "1"]}}', False),
+        ('{"Condition": {"x": ["1"]}}', '{"Condition": {"x": "1"}}', True),
+        ('{"Condition": {"x": [1]}}', '{"Condition": {"x": 1}}', False),
+        ('{"Statement": [{"Sid": "1"}, {"Sid": "2"}]}', '{"Statement": [{"Sid": "2"}, {"Sid": "1"}]}', False),
+        ('{"Resource": [{"a": 1, "b": 2}]}', '{"Resource": [{"a": 1}, {"b": 2}]}', False),
+        ("{}", "[]", False),
+        ('{"a": {}}', "{}", False),
+        ('{"a": null}', '{"a": "null"}', False),
+        ('{"a": null}', "{}", False),
+        ("{}", "{}", True),
+        (None, "{}", None),
+        ("{}", None, None),
+    ],
+)  # fmt: skip
+def test_policies(
+    engine: Relational, one: str | None, other: str | None, equal: bool | None
+) -> None:
+    """Equal where AWS reads them as the same, whichever is first, of constants and of columns."""
+    for a, b in ((one, other), (other, one)):
+        given = ", ".join("NULL" if x is None else f"'{x}'" for x in (a, b))
+        assert ask(engine, f"SELECT aws_policy_equal({given})") == equal
+        columns = f"FROM (VALUES ({given})) t(a, b)"
+        assert ask(engine, f"SELECT aws_policy_equal(a, b) {columns}") == equal

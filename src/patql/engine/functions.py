@@ -53,6 +53,24 @@ _OF_DATES = {
     "unixepoch": _of_date("CAST(floor(epoch({})) AS BIGINT)"),
 }
 
+_POLICY = r"""
+    (SELECT list_sort(list(DISTINCT {{'path': path, 'value': value}})) FROM (
+        SELECT
+            CASE
+                WHEN leaf.type IN ('OBJECT', 'ARRAY') THEN lower(leaf.fullkey)
+                WHEN leaf.type = 'VARCHAR' AND json_array_length(list.value) = 1
+                    THEN regexp_replace(lower(leaf.fullkey), '\[0\]$', '')
+                ELSE regexp_replace(lower(leaf.fullkey),
+                    '([.]"?(?:(?:not)?(?:action|resource|principal)|aws|service)"?)\[\d+\]$', '\1')
+            END AS path,
+            regexp_replace(CAST(leaf.value AS VARCHAR), '^"arn:', '"arn:', 'i') AS value
+        FROM json_tree(CAST({0} AS JSON)) leaf LEFT JOIN json_tree(CAST({0} AS JSON)) list ON list.id = leaf.parent
+        WHERE leaf.type NOT IN ('OBJECT', 'ARRAY') OR leaf.value IN ('{{}}', '[]')
+    ))
+"""
+"""What a policy says, as a list of where each value stands: keys in any case, a list of one text as that text, and texts and
+numbers under the keys that AWS reads as sets without their order (IAM User Guide, "Grammar of the IAM JSON policy")."""
+
 _OTHERS = {
     "string": ("(x) AS CAST(x AS VARCHAR)",),
     "iif": ("(c, a, b) AS CASE WHEN c THEN a ELSE b END",),
@@ -74,9 +92,9 @@ _OTHERS = {
     "json_equal": (
         "(a, b) AS CAST(CAST(a AS JSON) AS VARIANT) = CAST(CAST(b AS JSON) AS VARIANT)",
     ),
-    # What makes two policies equal isn't written down anywhere; a guess would be a wrong answer to somebody.
     "aws_policy_equal": (
-        "(a, b) AS error('aws_policy_equal isn''t supported; json_equal compares JSON documents')",
+        "(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL"
+        f" ELSE {_POLICY.format('a')} = {_POLICY.format('b')} END",
     ),
     "json_array_elements_text": (
         "(x) AS TABLE SELECT unnest(json_extract_string(x, '$[*]')) AS value",
