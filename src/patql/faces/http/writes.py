@@ -76,7 +76,10 @@ class Writes:
         Clients that were answered together tend to ask again together, but not in the same instant. Those that are left
         behind would wait for a flush that isn't theirs.
         """
-        loop.call_soon(self._begin, loop, len(self._waiting), 0)
+        if self._expected == 1:
+            self._begun.put(loop)
+        else:
+            loop.call_soon(self._begin, loop, len(self._waiting), 0)
 
     def _begin(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int) -> None:
         come = len(self._waiting)
