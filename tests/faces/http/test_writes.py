@@ -98,7 +98,10 @@ def test_one_flush_for_all(
     answers = answered(api, reported, *[asked(root)] * (TOGETHER + 1))
     labels = [msgspec.json.decode(a.body)["id"] for a in answers if a]
     assert labels == list(range(2, TOGETHER + 3))
-    assert len(commits) in {2, 3}  # the first of a crowd may be made before the others are there
+    assert len(commits) in {
+        2,
+        3,
+    }  # the first of a crowd may be made before the others are there
     assert reported == []
 
 
